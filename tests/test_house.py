@@ -119,7 +119,7 @@ ONLY_IN = {
     "openpyxl": ("table/",),
     "pillow_heif": ("senses/sight/", "table/layouts/image_sizes.py"),
     "zipfile": ("table/", "starts/state_dict.py"),
-    "xml": ("table/",),
+    "xml": ("table/", "serve/label_studio/"),
     "yaml": ("table/",),
     "pycocotools": (),
     "supervision": ("answers/boxes/",),
@@ -129,8 +129,8 @@ ONLY_IN = {
     "torchvision": (),
     "torchaudio": (),
     "requests": (),
-    "urllib": (),
-    "http": (),
+    "urllib": ("serve/label_studio/",),
+    "http": ("serve/label_studio/host.py",),
     "socket": ("serve/server.py", "serve/lan.py"),
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "core", "base", "tools", "stuff"}
@@ -256,7 +256,7 @@ def test_each_framework_has_its_place(package: str) -> None:
 def test_only_its_own_folder_names_an_answer(kind: str) -> None:
     """Except for the command line, the demo, headings and formats, code uses the protocol, not the name."""
     cells = ("answers/heading.py", "answers/boxes/box.py", "answers/boxes/exchange.py", "answers/mask/outlines.py")
-    formats = ("table/layouts/", "senses/file_type.py", "serve/openai_audio/", *cells)
+    formats = ("table/layouts/", "senses/file_type.py", "serve/openai_audio/", "serve/label_studio/", *cells)
     for_people = ("cli/", "demo/", *formats, f"answers/{kind}/")
     wrong = [
         f"{place(module)}:{node.lineno}"

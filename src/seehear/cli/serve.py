@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from seehear.serve.lan import LanIdentity
     from seehear.serve.settings import ServeSettings
 
+LABEL_STUDIO_TOKEN = "LABEL_STUDIO_API_KEY"  # as Label Studio's own clients call it
 LAN_FOLDER = ".server"  # in the folder that holds the projects
+
+LabelStudioUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="A Label Studio to fetch the files of tasks from, with the token in LABEL_STUDIO_API_KEY."
+    ),
+]
+LabelStudioFiles = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="A folder whose files tasks of Label Studio may name.")
+]
+MaxUpload = Annotated[int | None, typer.Option(metavar="MIB", help="The largest request body; 512 MiB by default.")]
 
 
 def serve(  # noqa: PLR0913 - each flag is an argument
@@ -56,9 +68,9 @@ def serve(  # noqa: PLR0913 - each flag is an argument
         Path | None,
         typer.Option(metavar="DIR", help="The folder that holds the projects; ./seehear-projects by default."),
     ] = None,
-    max_upload: Annotated[
-        int | None, typer.Option(metavar="MIB", help="The largest request body; 512 MiB by default.")
-    ] = None,
+    label_studio: LabelStudioUrl = None,
+    label_studio_files: LabelStudioFiles = None,
+    max_upload: MaxUpload = None,
 ) -> None:
     """Serve models and projects to browsers and programs, by default only on this machine."""
     _check_installed()
@@ -75,6 +87,9 @@ def serve(  # noqa: PLR0913 - each flag is an argument
         token=_read_token(token, token_file),
         allowed_hosts=tuple(allow_host or ()),
         projects=projects,
+        label_studio=label_studio,
+        label_studio_token=os.environ.get(LABEL_STUDIO_TOKEN) if label_studio else None,
+        label_studio_files=label_studio_files,
         max_upload_bytes=None if max_upload is None else max_upload * MIB,
     )
     identity = _prepare_lan(given) if lan else None

@@ -7,7 +7,7 @@ A web page that somebody has open elsewhere must not use this server through the
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -89,6 +89,8 @@ class AccessPolicy:
         scheme, _, shown = (head.only("authorization") or "").partition(" ")
         if scheme.lower() == "bearer" and self.is_token(shown.strip()):
             return ""
+        if scheme.lower() == "basic" and self.is_token(_password(shown.strip())):
+            return ""
         session = cookie_parser(head.only("cookie") or "").get(SESSION_COOKIE, "")
         packed, _, signature = session.partition(".")
         if not signature or not hmac.compare_digest(signature.encode(), self._sign(packed).encode()):
@@ -127,6 +129,14 @@ def _is_own(head: _Head, scheme: str, host: str, method: str) -> bool:
         return True
     follows_link = head.only("sec-fetch-mode") == "navigate" and head.only("sec-fetch-dest") == "document"
     return follows_link and method in READING
+
+
+def _password(credentials: str) -> str:
+    """Of basic authentication (RFC 7617), which is all that some programs have; "" if there is none."""
+    try:
+        return b64decode(credentials, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _without_port(host: str) -> str:

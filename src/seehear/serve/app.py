@@ -13,6 +13,8 @@ from seehear.serve import health, inference_protocol, predict, sign_in
 from seehear.serve.access import AccessPolicy
 from seehear.serve.answering import Answerer
 from seehear.serve.keeping import Keeper, KeepingAfterwards
+from seehear.serve.label_studio import backend
+from seehear.serve.label_studio.task_files import open_task_files
 from seehear.serve.methods import HeadRequests, answer_other_method
 from seehear.serve.metrics import Metrics, RequestMetrics
 from seehear.serve.middleware import BodyLimits, Guard, SecurityHeaders, Shedding
@@ -60,9 +62,10 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     app.state.settings, app.state.models, app.state.answerer = settings, models, answerer
     app.state.metrics, app.state.access = metrics, access
     app.state.live_sessions = set()
+    app.state.task_files = open_task_files(settings)
     add_error_handlers(app)
     app.add_exception_handler(405, answer_other_method)
-    for each in (health, predict, sign_in, transcriptions, realtime, inference_protocol):
+    for each in (health, predict, sign_in, transcriptions, realtime, inference_protocol, backend):
         app.include_router(each.router)
     app.state.projects = OpenProjects(settings.projects, models)
     app.state.keeper = keeper = Keeper(app.state.projects, metrics.count_kept)

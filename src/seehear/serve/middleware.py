@@ -17,7 +17,7 @@ from seehear.serve.answering import Answerer, BusyError
 from seehear.serve.refusals import refuse, refuse_error
 from seehear.serve.settings import ServeSettings
 
-ASKING = ("/predict", "/v1/audio/", "/v2/models/")  # where files are answered
+ASKING = ("/predict", "/v1/audio/", "/v2/models/", "/label-studio/")  # where files are answered
 GRACE_S = 10.0  # before the rate of an upload counts
 FIXED_HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -27,6 +27,9 @@ class ServeSettings:
     certificate       a PEM file with a certificate and its key, to serve HTTPS; None for HTTP
     allowed_hosts     more names under which browsers may reach this server
     projects          the folder of the projects
+    label_studio      the address of a Label Studio whose files may be fetched; "" for none
+    label_studio_token  of an account there
+    label_studio_files  a folder with files that its tasks may name
     max_upload_bytes  of one request
     waiting           requests that may wait for an answer; more are refused with 503
     workers           threads that answer; None for one per core
@@ -43,6 +46,9 @@ class ServeSettings:
     certificate: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
     projects: Path = Path(PROJECTS_FOLDER)
+    label_studio: str = ""
+    label_studio_token: str = field(default="", repr=False)
+    label_studio_files: Path | None = None
     max_upload_bytes: int = 512 * MIB
     waiting: int = 16
     workers: int | None = None
@@ -67,6 +73,8 @@ class ServeSettings:
                 allowed=f"{LEAST_TOKEN_CHARACTERS} or more, letters, digits and signs of ASCII",
                 hint="python -c 'import secrets; print(secrets.token_urlsafe())' prints a good one",
             )
+        if self.label_studio_files is not None and not self.label_studio_files.is_dir():
+            raise UsageError("there is no such folder", where=str(self.label_studio_files))
         for alias, name in self.aliases.items():
             if name not in self.models:
                 raise UsageError(f"the alias {alias} for {name}", allowed=", ".join(self.models) or "names of models")

@@ -110,12 +110,19 @@ async def _read_body(request: Request, form: Form, on_disk: list[Path]) -> None:
 
 
 async def _keep(file: IO[bytes], name: str, size: int, on_disk: list[Path]) -> Upload:
+    if size <= IN_MEMORY_BYTES:  # without another thread
+        return keep_file(file, name, size, on_disk)
+    return await asyncio.to_thread(keep_file, file, name, size, on_disk)
+
+
+def keep_file(file: IO[bytes], name: str, size: int, on_disk: list[Path]) -> Upload:
+    """The contents of a file that will be closed. `on_disk` gets the copy that the caller is to delete, if any."""
     file.seek(0)
     if size <= IN_MEMORY_BYTES:
         held = FileBytes(file.read())
         held.name = name
         return Upload(name, held, size)
-    path = await asyncio.to_thread(_copy, file)
+    path = _copy(file)
     on_disk.append(path)
     return Upload(name, path, size)
 

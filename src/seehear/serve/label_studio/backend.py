@@ -1,0 +1,150 @@
+"""`/label-studio` is the address to enter in Label Studio as an ML backend; `/label-studio/NAME` names a model.
+
+See https://labelstud.io/guide/ml_create.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from seehear.errors import InputError, UsageError
+from seehear.runtime.options import PredictOptions
+from seehear.runtime.prediction import Prediction
+from seehear.senses import SENSES
+from seehear.serve.answering import Answerer
+from seehear.serve.label_studio.labeling_config import read_config
+from seehear.serve.label_studio.regions import Match, Size, match_config, to_results
+from seehear.serve.label_studio.task_files import TaskFiles
+from seehear.serve.models import ModelRegistry, ServedModel
+from seehear.serve.uploads import Upload
+
+router = APIRouter(prefix="/label-studio", tags=["Label Studio"])
+MOST_TASKS = 1000  # in one request
+DIGITS = 8  # of the hash that tells versions apart
+PICTURE = "picture"
+
+
+class _Setup(BaseModel):
+    label_config: str = Field("", alias="schema")
+
+
+class _Task(BaseModel):
+    id: int | str | None = None
+    data: dict[str, Any]
+
+
+class _Tasks(BaseModel):
+    tasks: list[_Task] = Field(min_length=1, max_length=MOST_TASKS)
+    label_config: str
+
+
+class _Event(BaseModel):
+    action: str = ""
+
+
+@router.get("", include_in_schema=False)
+@router.get("/health", summary="Whether a model answers")
+@router.get("/{model}/health", include_in_schema=False)
+async def health(request: Request, model: str | None = None) -> dict[str, str]:
+    return {"status": "UP", "model_class": _find(request, model).name}
+
+
+@router.post("/setup", summary="Check the labeling config of a project")
+@router.post("/{model}/setup", include_in_schema=False)
+async def setup(request: Request, asked: _Setup, model: str | None = None) -> dict[str, str]:
+    served = _find(request, model)
+    if asked.label_config:
+        await asyncio.to_thread(_match, asked.label_config, served)
+    return {"model_version": model_version(served)}
+
+
+@router.post("/predict", summary="Answer tasks with pre-annotations")
+@router.post("/{model}/predict", include_in_schema=False)
+async def predict(request: Request, asked: _Tasks, model: str | None = None) -> dict[str, Any]:
+    """One result for each task, in order. A task whose file cannot be opened has an `error` and no regions; if that
+    holds for all of them, the request is refused with the first one's."""
+    served = _find(request, model)
+    match = await asyncio.to_thread(_match, asked.label_config, served)
+    answers = [await _answer(request, served, match, task) for task in asked.tasks]
+    errors = [each for each in answers if isinstance(each, InputError)]
+    if len(errors) == len(answers):
+        raise errors[0]
+    version = model_version(served)
+    results = [
+        {"result": [], "score": 0.0, "error": str(each)} if isinstance(each, InputError) else dict(each)
+        for each in answers
+    ]
+    return {"results": [each | {"model_version": version} for each in results], "model_version": version}
+
+
+@router.post("/webhook", summary="Events of a project")
+@router.post("/{model}/webhook", include_in_schema=False)
+async def webhook(request: Request, event: _Event, model: str | None = None) -> dict[str, Any]:
+    """Nothing is learned from events: a model changes when somebody has trained and compared it."""
+    _find(request, model)
+    if event.action == "START_TRAINING":
+        raise UsageError("training is not started from Label Studio", hint="export as JSON, and train on the file")
+    return {}
+
+
+def model_version(model: ServedModel) -> str:
+    """The name of what answers. Another model under the same name has another one, also after a restart."""
+    digest = hashlib.sha256(model.recogniser.recipe.model_dump_json().encode()).hexdigest()
+    return f"{model.name}-{digest[:DIGITS]}"
+
+
+def _find(request: Request, name: str | None) -> ServedModel:
+    models: ModelRegistry = request.app.state.models
+    return models.get(name)
+
+
+def _match(label_config: str, model: ServedModel) -> Match:
+    return match_config(read_config(label_config), model.recogniser.recipe)
+
+
+async def _answer(request: Request, model: ServedModel, match: Match, task: _Task) -> Mapping[str, Any] | InputError:
+    """The result for one task, or why it has none. Raises BusyError."""
+    answerer: Answerer = request.app.state.answerer
+    files: TaskFiles = request.app.state.task_files
+    on_disk: list[Path] = []
+    try:
+        uploads = await asyncio.to_thread(_open, files, match, task, on_disk)
+        example = {sense: upload.source for sense, upload in uploads.items()}
+        size = sum(upload.size for upload in uploads.values())
+        prediction = await answerer.answer(model, example, PredictOptions(), size=size)
+        if prediction.answer is None:
+            return next((each for each in prediction.errors if isinstance(each, InputError)), InputError("no answer"))
+        results = await asyncio.to_thread(_to_results, prediction, match, uploads)
+        return {"result": results, "score": prediction.confidence}
+    except InputError as error:
+        return error
+    finally:
+        for path in on_disk:
+            path.unlink(missing_ok=True)
+
+
+def _open(files: TaskFiles, match: Match, task: _Task, on_disk: list[Path]) -> Mapping[str, Upload]:
+    opened: dict[str, Upload] = {}
+    for sense, tag in match.files.items():
+        opened[sense] = files.open(task.data.get(tag.field), task.id, on_disk)
+    return opened
+
+
+def _to_results(prediction: Prediction, match: Match, uploads: Mapping[str, Upload]) -> list[dict[str, Any]]:
+    return to_results(prediction, match, _picture_size(match, uploads))
+
+
+def _picture_size(match: Match, uploads: Mapping[str, Upload]) -> Size:
+    """Of the picture that the answer is about; (0, 0) if it is about something else."""
+    for sense, tag in match.files.items():
+        if tag is match.about and tag.medium == PICTURE:
+            height, width = SENSES[sense].read(uploads[sense].source).shape[:2]
+            return width, height
+    return 0, 0
