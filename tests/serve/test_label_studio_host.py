@@ -10,8 +10,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from test_label_studio import CHOICES, ask
 
+from labelling import CHOICES, ask, error_of
 from seehear.serve.label_studio import host as host_module
 from serving import client, picture_file
 
@@ -114,31 +114,25 @@ def test_a_personal_access_token_is_exchanged_once(running: Any) -> None:
 def test_what_is_not_fetched(running: Any, given: str, words: str) -> None:
     settings = {"label_studio": running.url, "label_studio_token": LEGACY, "max_upload_bytes": 1 << 20}
     with client(**settings) as served:
-        refused = ask(served, CHOICES, {"image": given})
-    assert refused.status_code == 422
-    assert words in refused.json()["error"]
+        assert words in error_of(served, given)
 
 
 def test_a_wrong_token_and_a_host_that_is_not_there(running: Any) -> None:
     with client(label_studio=running.url, label_studio_token="wrong") as served:
-        refused = ask(served, CHOICES, {"image": "/data/upload/1/a.png"})
-        assert "Label Studio answers 401. Next: check LABEL_STUDIO_API_KEY" in refused.json()["error"]
+        assert "Label Studio answers 401. Next: check LABEL_STUDIO_API_KEY" in error_of(served, "/data/upload/1/a.png")
     with client(label_studio="http://127.0.0.1:9") as served:
-        refused = ask(served, CHOICES, {"image": "/data/upload/1/a.png"})
-        assert "Label Studio does not answer" in refused.json()["error"]
+        assert "Label Studio does not answer" in error_of(served, "/data/upload/1/a.png")
 
 
 def test_a_slow_host_is_given_up(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_module, "LONGEST_S", -1.0)
     with client(label_studio=running.url, label_studio_token=LEGACY) as served:
-        refused = ask(served, CHOICES, {"image": "/data/upload/1/a.png"})
-    assert "takes longer than" in refused.json()["error"]
+        assert "takes longer than" in error_of(served, "/data/upload/1/a.png")
 
 
 def test_large_files_are_deleted(running: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     with client(label_studio=running.url, label_studio_token=LEGACY) as served:
-        refused = ask(served, CHOICES, {"image": "/data/large.png"})
-    assert refused.status_code == 422
+        assert error_of(served, "/data/large.png").startswith("large.png: ")
     assert not list(tmp_path.glob("seehear-upload-*"))

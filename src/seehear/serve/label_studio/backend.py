@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from seehear.errors import InputError, UsageError
+from seehear.escaping import escape_unprintable
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.senses import SENSES
@@ -23,9 +25,11 @@ from seehear.serve.label_studio.labeling_config import read_config
 from seehear.serve.label_studio.regions import Match, Size, match_config, to_results
 from seehear.serve.label_studio.task_files import TaskFiles
 from seehear.serve.models import ModelRegistry, ServedModel
-from seehear.serve.uploads import Upload
+from seehear.serve.predict import answer_form
+from seehear.serve.uploads import Form, Upload
 
 router = APIRouter(prefix="/label-studio", tags=["Label Studio"])
+LOG = logging.getLogger(__name__)
 MOST_TASKS = 1000  # in one request
 DIGITS = 8  # of the hash that tells versions apart
 PICTURE = "picture"
@@ -65,23 +69,21 @@ async def setup(request: Request, asked: _Setup, model: str | None = None) -> di
     return {"model_version": model_version(served)}
 
 
+@router.get("/versions", summary="The version that answers")
+@router.get("/{model}/versions", include_in_schema=False)
+async def versions(request: Request, model: str | None = None) -> dict[str, list[str]]:
+    return {"versions": [model_version(_find(request, model))]}
+
+
 @router.post("/predict", summary="Answer tasks with pre-annotations")
 @router.post("/{model}/predict", include_in_schema=False)
 async def predict(request: Request, asked: _Tasks, model: str | None = None) -> dict[str, Any]:
-    """One result for each task, in order. A task whose file cannot be opened has an `error` and no regions; if that
-    holds for all of them, the request is refused with the first one's."""
+    """One result for each task, in order. A task that cannot be answered has an `error` and no `result`, which Label
+    Studio logs and asks for again."""
     served = _find(request, model)
     match = await asyncio.to_thread(_match, asked.label_config, served)
-    answers = [await _answer(request, served, match, task) for task in asked.tasks]
-    errors = [each for each in answers if isinstance(each, InputError)]
-    if len(errors) == len(answers):
-        raise errors[0]
-    version = model_version(served)
-    results = [
-        {"result": [], "score": 0.0, "error": str(each)} if isinstance(each, InputError) else dict(each)
-        for each in answers
-    ]
-    return {"results": [each | {"model_version": version} for each in results], "model_version": version}
+    version = {"model_version": model_version(served)}
+    return {"results": [await _answer(request, served, match, task) | version for task in asked.tasks], **version}
 
 
 @router.post("/webhook", summary="Events of a project")
@@ -106,31 +108,34 @@ def _find(request: Request, name: str | None) -> ServedModel:
 
 
 def _match(label_config: str, model: ServedModel) -> Match:
-    return match_config(read_config(label_config), model.recogniser.recipe)
+    """Raises UsageError for a config that does not fit, and logs it, as Label Studio shows no more than the status."""
+    try:
+        return match_config(read_config(label_config), model.recogniser.recipe)
+    except UsageError as error:
+        LOG.warning("Label Studio is refused: %s", escape_unprintable(str(error)))
+        raise
 
 
-async def _answer(request: Request, model: ServedModel, match: Match, task: _Task) -> Mapping[str, Any] | InputError:
-    """The result for one task, or why it has none. Raises BusyError."""
+async def _answer(request: Request, model: ServedModel, match: Match, task: _Task) -> dict[str, Any]:
+    """The result for one task. Raises BusyError."""
     answerer: Answerer = request.app.state.answerer
     files: TaskFiles = request.app.state.task_files
     on_disk: list[Path] = []
     try:
         uploads = await asyncio.to_thread(_open, files, match, task, on_disk)
-        example = {sense: upload.source for sense, upload in uploads.items()}
-        size = sum(upload.size for upload in uploads.values())
-        prediction = await answerer.answer(model, example, PredictOptions(), size=size)
+        prediction = await answer_form(answerer, model, Form(uploads), PredictOptions())
         if prediction.answer is None:
-            return next((each for each in prediction.errors if isinstance(each, InputError)), InputError("no answer"))
+            return {"error": prediction.error}
         results = await asyncio.to_thread(_to_results, prediction, match, uploads)
         return {"result": results, "score": prediction.confidence}
     except InputError as error:
-        return error
+        return {"error": str(error)}
     finally:
         for path in on_disk:
             path.unlink(missing_ok=True)
 
 
-def _open(files: TaskFiles, match: Match, task: _Task, on_disk: list[Path]) -> Mapping[str, Upload]:
+def _open(files: TaskFiles, match: Match, task: _Task, on_disk: list[Path]) -> dict[str, Upload]:
     opened: dict[str, Upload] = {}
     for sense, tag in match.files.items():
         opened[sense] = files.open(task.data.get(tag.field), task.id, on_disk)
