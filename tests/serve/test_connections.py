@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import time
 from collections.abc import Iterator
-from threading import Thread
 
 import pytest
-import uvicorn
 
-from seehear.serve.app import create_app
-from seehear.serve.connections import timed_protocol
 from seehear.serve.settings import ServeSettings
 from serving import picture_file, registry
+from sockets import listening
 
 pytestmark = pytest.mark.slow
 HEAD_S, STALL_S, LATE_S = 1.0, 1.0, 8.0
@@ -24,17 +20,8 @@ UPLOAD = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    settings = ServeSettings(head_s=HEAD_S, stall_s=STALL_S)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(
-            create_app(settings, registry()), http=timed_protocol(HEAD_S, STALL_S), log_level="error"
-        )
-        server = uvicorn.Server(config)
-        thread = Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
-        thread.start()
-        yield listener.getsockname()[1]
-        server.should_exit = True
-        thread.join(10)
+    with listening(ServeSettings(head_s=HEAD_S, stall_s=STALL_S), registry()) as opened:
+        yield opened
 
 
 def read_all(client: socket.socket) -> tuple[bytes, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache, partial
@@ -76,6 +77,16 @@ class Predictor:
             return self._predict_parts(example, request)
         return self._predict_batch([load_example(example, self.recipe.senses, request.senses)], request)[0]
 
+    def predict_progressively(self, example: Example, options: PredictOptions = DEFAULT) -> Iterator[Prediction]:
+        """The answers to a recording after each window with speech; the last, to all of it, is that of `predict_one`.
+
+        Any other example has one answer. Raises UsageError for the options at once.
+        """
+        request = self._resolve(options)
+        if needs_windows(self._kind, request.spec):
+            return self._predict_windows(read_file_objects(example), request)
+        return iter([self.predict_one(example, options)])
+
     def predict(self, examples: Iterable[Example], options: PredictOptions = DEFAULT) -> Iterator[Prediction]:
         """Answer many examples in order, as they come. Memory does not grow with their number.
 
@@ -116,24 +127,24 @@ class Predictor:
 
     def _predict_parts(self, example: Example, request: Request) -> Prediction:
         if needs_windows(self._kind, request.spec):
-            return self._predict_windows(example, request)
+            return deque(self._predict_windows(example, request), maxlen=1).pop()
         return self._predict_tiled(example, request)
 
-    def _predict_windows(self, example: Example, request: Request) -> Prediction:
-        """One answer for all speech in a recording."""
+    def _predict_windows(self, example: Example, request: Request) -> Iterator[Prediction]:
+        """The answers to the speech in a recording, after each of its windows."""
         (sense,), source = request.senses, source_of(example)
         try:
             signal = read_signal(example, sense)
             if fits_one_window(self._runner, signal, request.spec):
-                return self._predict_batch([load_window(self._runner, signal, source)], request)[0]
+                yield from self._predict_batch([load_window(self._runner, signal, source)], request)
+                return
+            duration_s = SENSES[sense].grid(signal).duration_s
             calibration = self._acceptance.calibration(request.senses, request.wrong_at_most)
-            heard = answer_windows(self._runner, signal, request.spec, calibration)
-            verdict = self._acceptance.decide(heard, {}, request.senses, request.wrong_at_most)
+            for heard in answer_windows(self._runner, signal, request.spec, calibration):
+                verdict = self._acceptance.decide(heard, {}, request.senses, request.wrong_at_most)
+                yield _prediction(verdict, source=source, used=request.senses, duration_s=duration_s)
         except SeehearError as error:
-            return Prediction.failed(source, error)
-        return _prediction(
-            verdict, source=source, used=request.senses, duration_s=SENSES[sense].grid(signal).duration_s
-        )
+            yield Prediction.failed(source, error)
 
     def _stream(
         self, examples: Iterable[Example], senses: Sequence[str], run: Callable[[Sequence[LoadedExample]], Sequence[T]]

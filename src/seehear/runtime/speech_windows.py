@@ -36,16 +36,21 @@ def load_window(runner: ModelRunner, samples: Array, source: ExampleSource | Non
     return load_example({HEARING.name: (samples, RATE_HZ)}, runner.recipe.senses, (HEARING.name,), source)
 
 
-def answer_windows(runner: ModelRunner, signal: Array, spec: Any, calibration: Mapping[str, float]) -> Any:
-    """signal (T,) -> one answer, with times relative to the recording. Raises SeehearError."""
+def answer_windows(runner: ModelRunner, signal: Array, spec: Any, calibration: Mapping[str, float]) -> Iterator[Any]:
+    """signal (T,) -> the answer after each window, to all sound so far, with times relative to the recording.
+
+    There is at least one, also for a recording without speech. Raises SeehearError.
+    """
     decoding, windows = runner.kind.require_decoding("windows"), _run_windows(runner, signal)
     first = list(islice(windows, DETECTION_WINDOWS))
     spec = decoding.with_language([window.raw for window in first], spec)
-    answers = [
-        runner.kind.to_answer(window.raw, spec, calibration, window.geometry).transform(Warp((1.0,), (window.start_s,)))
-        for window in chain(first, windows)
-    ]
-    return decoding.join(answers)
+    answers: list[Any] = []
+    for window in chain(first, windows):
+        answer = runner.kind.to_answer(window.raw, spec, calibration, window.geometry)
+        answers.append(answer.transform(Warp((1.0,), (window.start_s,))))
+        yield decoding.join(answers)
+    if not answers:
+        yield decoding.join(answers)
 
 
 class _Window(NamedTuple):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from typing import Any
 
 from seehear.answers import ANSWERS
@@ -52,9 +53,12 @@ class Answered:
 
 @dataclass(eq=False)
 class _Job:
+    """`tell` gets each answer as it comes, and says whether somebody still waits for more."""
+
     model: ServedModel
     example: Any
     options: PredictOptions
+    tell: Callable[[Prediction], bool] | None = None
     answer: Future[Prediction] = field(default_factory=Future)
     since_s: float = field(default_factory=time.perf_counter)
 
@@ -78,9 +82,35 @@ class Answerer:
         size    of the file in bytes
         Raises UsageError for the options, and BusyError if too many requests wait.
         """
-        options = options or PredictOptions()
-        lane = self._long if is_long(model, options, size) else self._quick
-        return await asyncio.wrap_future(lane.put(_Job(model, example, options)))
+        return await asyncio.wrap_future(self._put(_Job(model, example, options or PredictOptions()), size))
+
+    async def answer_progressively(
+        self, model: ServedModel, example: Any, options: PredictOptions | None = None, *, size: int = 0
+    ) -> AsyncGenerator[Prediction, None]:
+        """The answers as `Recogniser.predict_progressively` gives them. Whoever stops asking ends the work.
+
+        Raises UsageError, BusyError, as `answer`.
+        """
+        loop, told, gone = asyncio.get_running_loop(), asyncio.Queue[Prediction | None](), Event()
+
+        def tell(prediction: Prediction | None) -> bool:
+            with suppress(RuntimeError):  # the server has stopped
+                loop.call_soon_threadsafe(told.put_nowait, prediction)
+            return not gone.is_set()
+
+        answer = self._put(_Job(model, example, options or PredictOptions(), tell), size)
+        answer.add_done_callback(lambda _: tell(None))
+        try:
+            while (prediction := await told.get()) is not None:
+                yield prediction
+            answer.result()  # raises what the thread raised
+        finally:
+            gone.set()
+            answer.cancel()
+
+    def _put(self, job: _Job, size: int) -> Future[Prediction]:
+        lane = self._long if is_long(job.model, job.options, size) else self._quick
+        return lane.put(job)
 
     def check_room(self) -> None:
         """Raises BusyError if a request for a quick answer would be refused now."""
@@ -176,7 +206,18 @@ class _Lane:
 def _answer(job: _Job) -> Prediction | BaseException:
     """The prediction, or what was raised."""
     try:
+        if job.tell is not None:
+            return _answer_progressively(job, job.tell)
         answer: Prediction = job.model.recogniser.predict(job.example, **vars(job.options))
         return answer
     except Exception as error:  # not even a fault of ours may end the thread
         return error
+
+
+def _answer_progressively(job: _Job, tell: Callable[[Prediction], bool]) -> Prediction:
+    """The last answer, or the first after which nobody waits for more."""
+    answers = job.model.recogniser.predict_progressively(job.example, **vars(job.options))
+    prediction = next(answers)
+    while tell(prediction) and (following := next(answers, None)) is not None:
+        prediction = following
+    return prediction

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -143,6 +144,15 @@ async def answer_upload(
 ) -> Prediction:
     """The answer to one file, under its own name. Raises UsageError, BusyError."""
     return _rename(await answerer.answer(model, upload.source, options, size=upload.size), upload)
+
+
+async def answer_upload_progressively(
+    answerer: Answerer, model: ServedModel, upload: Upload, options: PredictOptions
+) -> AsyncGenerator[Prediction, None]:
+    """The answers to one file while it is transcribed, under its own name. Raises UsageError, BusyError."""
+    async with aclosing(answerer.answer_progressively(model, upload.source, options, size=upload.size)) as answers:
+        async for prediction in answers:
+            yield _rename(prediction, upload)
 
 
 def _rename(prediction: Prediction, *uploads: Upload) -> Prediction:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from seehear.answers import ANSWERS
 from seehear.answers.text import Text
@@ -20,7 +22,7 @@ from seehear.senses.hearing import HEARING
 from seehear.serve.keeping import keep_later
 from seehear.serve.models import ModelRegistry, ServedModel
 from seehear.serve.openai_audio.shapes import to_error, to_model, to_transcription, to_usage, to_verbose
-from seehear.serve.predict import API, answer_upload
+from seehear.serve.predict import API, answer_upload, answer_upload_progressively
 from seehear.serve.refusals import SHAPES
 from seehear.serve.uploads import Form, read_form
 
@@ -94,17 +96,25 @@ async def translate(request: Request) -> Response:
 
 
 async def _answer(request: Request, *, translate: bool) -> Response:
-    async with read_form(request) as form:
+    async with AsyncExitStack() as opened:
+        form = await opened.enter_async_context(read_form(request))
         asked = await _read(request.app.state.models, form, translate)
         if "file" not in form.files:
             raise UsageError("no file", allowed="a recording, as `file`")
-        prediction = await answer_upload(request.app.state.answerer, asked.model, form.files["file"], asked.options)
-        if not translate:  # a translation is no transcript to learn from
-            keep_later(request, asked.model, {HEARING.name: form.files["file"]}, prediction, API)
-    text = _require_text(prediction)
-    if asked.stream:
-        return StreamingResponse(_stream(prediction, text), media_type="text/event-stream")
-    return _respond(asked, prediction, text)
+        about = request.app.state.answerer, asked.model, form.files["file"], asked.options
+
+        def keep(prediction: Prediction) -> Prediction:
+            if not translate:  # a translation is no transcript to learn from
+                keep_later(request, asked.model, {HEARING.name: form.files["file"]}, prediction, API)
+            return prediction
+
+        if not asked.stream:
+            prediction = keep(await answer_upload(*about))
+            return _respond(asked, prediction, _require_text(prediction))
+        answers = await opened.enter_async_context(aclosing(answer_upload_progressively(*about)))
+        first = await anext(answers)
+        _require_text(first)  # while the status can still say what is wrong
+        return _EventStream(_stream(first, answers, keep), opened.pop_all())
 
 
 def _respond(asked: _Asked, prediction: Prediction, text: Text) -> Response:
@@ -124,12 +134,35 @@ def _respond(asked: _Asked, prediction: Prediction, text: Text) -> Response:
     return PlainTextResponse(f"{text}\n")
 
 
-async def _stream(prediction: Prediction, text: Text) -> AsyncIterator[str]:
-    """Server-sent events: one for each word, then all of it."""
-    for number, word in enumerate(text.words):
-        yield _to_event({"type": "transcript.text.delta", "delta": word.text if number == 0 else f" {word.text}"})
-    done = to_transcription(prediction, text)
-    yield _to_event({"type": "transcript.text.done", **done, "usage": to_usage(prediction.duration_s)})
+class _EventStream(StreamingResponse):
+    """Server-sent events. What was opened for them is closed when they end, or when the client goes."""
+
+    def __init__(self, events: AsyncIterator[str], opened: AsyncExitStack) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._opened = opened
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._opened:
+            await super().__call__(scope, receive, send)
+
+
+async def _stream(
+    prediction: Prediction, following: AsyncIterator[Prediction], keep: Callable[[Prediction], object]
+) -> AsyncIterator[str]:
+    """An event for each word, window by window; then one for all of it, which is kept."""
+    told = 0
+    while isinstance(prediction.answer, Text):
+        for word in prediction.answer.words[told:]:
+            yield _to_event({"type": "transcript.text.delta", "delta": word.text if told == 0 else f" {word.text}"})
+            told += 1
+        more = await anext(following, None)
+        if more is None:
+            keep(prediction)
+            done = to_transcription(prediction, prediction.answer)
+            yield _to_event({"type": "transcript.text.done", **done, "usage": to_usage(prediction.duration_s)})
+            return
+        prediction = more
+    yield _to_event(to_error(500, prediction.error))  # a window that failed; the status is sent already
 
 
 def _to_event(event: Mapping[str, Any]) -> str:
