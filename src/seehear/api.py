@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
-from seehear.amounts import format_count, format_duration
 from seehear.errors import BundleError, DataError, UsageError
 from seehear.events import Listener, Notice, Skipped, ignore_events
 from seehear.files import MODEL_SUFFIX, check_writable
@@ -249,7 +248,7 @@ def train(  # noqa: PLR0913 - one argument for each option
             chosen = chosen.model_copy(update={"answer": decoding.with_language_model(chosen.answer, text)})
         if unlabelled is not None:
             check_supported(chosen.kind)
-        listen(Notice(_describe_run(chosen, len(table))))
+        listen(Notice(chosen.describe_training(len(table))))
         bundle, problems = train_best(given, chosen, start=model, run=run, device=place, listen=listen)
         if out is not None:
             write_bundle(Path(out), bundle)
@@ -375,16 +374,6 @@ def _read_recipe(recipe: str | Path | Recipe) -> Recipe:
         raise error.at(str(recipe)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot be read: {error}", where=str(recipe), hint="make one with `seehear plan`") from None
-
-
-def _describe_run(recipe: Recipe, examples: int) -> str:
-    steps, minutes = recipe.training.steps, recipe.training.minutes
-    amount = format_count(steps, "step") if steps else format_duration(60 * minutes)
-    sizes = "; ".join(f"{name}: {spec}" for name, spec in recipe.senses.items())
-    training = f"training '{recipe.kind}' on {format_count(examples, 'example')} will take {amount}"
-    if recipe.alternative is not None:
-        training += ", part of it on a second network with random weights, to compare"
-    return f"{training}. {sizes}; answering with {recipe.answer}"
 
 
 @contextmanager

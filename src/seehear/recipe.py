@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from seehear.amounts import format_count, format_duration
 from seehear.answers import ANSWERS
 from seehear.answers.items import NEVER
 from seehear.answers.selective import DEFAULT_RISK
@@ -176,6 +177,16 @@ class Recipe(Frozen):
             raise ValueError(f"kind must be one of {', '.join(ANSWERS)}")
         spec: BaseModel = ANSWERS[info.data["kind"]].Spec.model_validate(_plain(value))
         return spec
+
+    def describe_training(self, examples: int) -> str:
+        """What is about to be trained, on how many examples, and for how long."""
+        steps, minutes = self.training.steps, self.training.minutes
+        amount = format_count(steps, "step") if steps else format_duration(60 * minutes)
+        sizes = "; ".join(f"{name}: {spec}" for name, spec in self.senses.items())
+        training = f"training '{self.kind}' on {format_count(examples, 'example')} will take {amount}"
+        if self.alternative is not None:
+            training += ", part of it on a second network with random weights, to compare"
+        return f"{training}. {sizes}; answering with {self.answer}"
 
     def to_json(self) -> str:
         return self.model_dump_json(indent=2)
