@@ -83,5 +83,6 @@ def estimate_help(metric: str, compared: Mapping[str, Any], waiting: int) -> Rev
 
 def _count(connection: Connection, *where: sa.ColumnElement[bool]) -> dict[str, int]:
     """How many kept answers are in each state."""
-    select = sa.select(predictions.c.state, sa.func.count()).where(*where).group_by(predictions.c.state)
-    return dict(connection.execute(select).tuples().all())
+    number = sa.func.count().label("number")
+    select = sa.select(predictions.c.state, number).where(*where).group_by(predictions.c.state)
+    return {row.state: row.number for row in connection.execute(select)}

@@ -100,6 +100,10 @@ class OpenProjects:
             self._learning = time.monotonic(), found
         return found
 
+    def learned_last(self) -> Sequence[Learning]:
+        """What was training when `learning` was asked last, without looking again."""
+        return self._learning[1]
+
     def close(self) -> None:
         with self._lock:
             for project in self._open.values():

@@ -12,6 +12,8 @@ from seehear.serve.pages import (
     demonstrating,
     home,
     model,
+    project_settings,
+    reviewing,
     teaching,
     training,
     trying,
@@ -26,6 +28,6 @@ def add_pages(app: FastAPI) -> None:
     app.state.previews = Previews()
     for each in (api_docs, home, creating, demonstrating, teaching, arriving, answering_examples, training, trying):
         app.include_router(each.router)
-    for each in (versions, model):
+    for each in (reviewing, versions, model, project_settings):
         app.include_router(each.router)
     add_page_errors(app)

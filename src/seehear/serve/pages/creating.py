@@ -20,7 +20,7 @@ router = page_router()
 
 
 @router.get("/new")
-async def show(request: Request, answer: str = "", senses: str = "") -> Response:
+def show(request: Request, answer: str = "", senses: str = "") -> Response:
     return render(request, "new.html", answer=answer, senses=senses, name="", error=None)
 
 

@@ -15,7 +15,8 @@ from seehear.projects.examples import Counts, Example
 from seehear.serve.open_projects import OpenProjects
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.open_projects import project_address
-from seehear.serve.pages.rendering import KEYS_COOKIE, THEME_COOKIE, THEMES, render
+from seehear.serve.pages.project_settings import USUAL
+from seehear.serve.pages.rendering import KEYS_COOKIE, THEME_COOKIE, THEMES, render, to_sentence
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.static_files import serve_static, vendored
 
@@ -29,6 +30,7 @@ class ProjectLine(NamedTuple):
     """One project in the list.
 
     version    the one that answers
+    waiting    answers to review
     problem    why it cannot be opened; then there are no counts and no pictures
     """
 
@@ -38,7 +40,17 @@ class ProjectLine(NamedTuple):
     pictures: Sequence[Example] = ()
     version: int | None = None
     learning: bool = False
+    waiting: int = 0
     problem: str = ""
+
+
+class KeepingLine(NamedTuple):
+    """What one project keeps, in words, and how many answers it has kept."""
+
+    name: str
+    address: str
+    what: str
+    kept: int
 
 
 @router.get("/")
@@ -54,18 +66,20 @@ def home(request: Request) -> Response:
 
 
 @router.get("/help/keys")
-async def keys(request: Request) -> Response:
+def keys(request: Request) -> Response:
     return render(request, "keys.html")
 
 
 @router.get("/licences")
-async def licences(request: Request) -> Response:
+def licences(request: Request) -> Response:
     return render(request, "licences.html", packages=vendored())
 
 
 @router.get("/settings")
-async def settings(request: Request) -> Response:
-    return render(request, "settings.html", settings=request.app.state.settings)
+def settings(request: Request) -> Response:
+    projects: OpenProjects = request.app.state.projects
+    kept = [_describe_keeping(projects, entry) for entry in projects.list() if not entry.problem]
+    return render(request, "settings.html", settings=request.app.state.settings, kept=kept)
 
 
 @router.post("/settings/looks")
@@ -81,14 +95,29 @@ async def change_looks(request: Request) -> Response:
     return response
 
 
+def _describe_keeping(projects: OpenProjects, entry: ProjectEntry) -> KeepingLine:
+    address = f"{project_address(entry.slug)}/settings"
+    try:
+        review = projects.get(entry.slug).review
+        return KeepingLine(entry.name, address, to_sentence(str(review.keeping() or USUAL)), review.count_kept())
+    except SeehearError as error:
+        return KeepingLine(entry.name, address, str(error), 0)
+
+
 def _describe(projects: OpenProjects, entry: ProjectEntry) -> ProjectLine:
     address = project_address(entry.slug)
     if entry.problem:
         return ProjectLine(entry, address, problem=entry.problem)
     try:
         project = projects.get(entry.slug)
-        served, pictures = project.versions.served(), project.examples(limit=PICTURES)
-        number = None if served is None else served.number
-        return ProjectLine(entry, address, project.counts(), pictures, number, bool(project.jobs.unfinished()))
+        return ProjectLine(
+            entry,
+            address,
+            counts=project.counts(),
+            pictures=project.examples(limit=PICTURES),
+            version=project.versions.served_number(),
+            learning=bool(project.jobs.unfinished()),
+            waiting=project.review.count_waiting(),
+        )
     except SeehearError as error:
         return ProjectLine(entry, address, problem=str(error))

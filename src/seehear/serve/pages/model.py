@@ -16,7 +16,7 @@ router = page_router()
 
 
 @router.get("/models/{name}")
-async def card(request: Request, name: str) -> Response:
+def card(request: Request, name: str) -> Response:
     served: ServedModel = request.app.state.models.get(name)
     recipe = served.recogniser.recipe
     measured = recipe.results.get(used_key(recipe.senses))

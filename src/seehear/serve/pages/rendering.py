@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -15,6 +17,8 @@ from starlette.responses import HTMLResponse
 import seehear
 from seehear.amounts import format_count
 from seehear.projects.examples import Example
+from seehear.projects.kept_answers import KeptAnswer
+from seehear.serve.open_projects import Learning, OpenProjects
 from seehear.serve.pages.static_files import read_static_files
 from seehear.serve.settings import ServeSettings, is_loopback
 
@@ -28,11 +32,13 @@ class Frame(NamedTuple):
     theme             light or dark; "" for that of the system
     single_keys       whether letters and numbers work without Ctrl
     others_may_ask    whether the server can be reached from other machines
+    learning          the projects with trainings that are not finished
     """
 
     theme: str
     single_keys: bool
     others_may_ask: bool
+    learning: Sequence[Learning]
     version: str = seehear.__version__
 
 
@@ -85,7 +91,7 @@ def to_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
 
 
-def thumbnail_version(example: Example) -> str:
+def thumbnail_version(example: Example | KeptAnswer) -> str:
     """For the address of a picture of an example: never the same for two different pictures."""
     return next(iter(example.inputs.values())).sha256[:16]
 
@@ -124,6 +130,15 @@ def of_100_up(share: float) -> str:
     return str(math.ceil(100 * share - 1e-9))
 
 
+def _find_learning(projects: OpenProjects) -> Sequence[Learning]:
+    """What is learning; in the event loop, which must not wait for a database, as it was when a thread looked last."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return projects.learning()
+    return projects.learned_last()
+
+
 def _frame(request: Request) -> Frame:
     settings: ServeSettings = request.app.state.settings
     theme = request.cookies.get(THEME_COOKIE, "")
@@ -131,4 +146,5 @@ def _frame(request: Request) -> Frame:
         theme=theme if theme in THEMES else "",
         single_keys=request.cookies.get(KEYS_COOKIE) != "off",
         others_may_ask=not is_loopback(settings.host),
+        learning=_find_learning(request.app.state.projects),
     )

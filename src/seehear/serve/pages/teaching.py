@@ -19,7 +19,7 @@ from seehear.projects.demonstration import find_unseen
 from seehear.projects.examples import Example, Query
 from seehear.projects.history import Change
 from seehear.projects.project import PAGE
-from seehear.serve.pages.chapters import render_chapter
+from seehear.serve.pages.chapters import next_chapter, render_chapter
 from seehear.serve.pages.fields import Fields, parse_number, read_fields
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.routing import page_router
@@ -29,6 +29,7 @@ from seehear.serve.pages.thumbnails import SIDES_PX, find_thumbnail
 router = page_router()
 SHOWN = 9  # examples of each kind before "Show all"
 BLOCK = 1 << 20  # bytes of an upload at a time
+UNDO_PAGES = ("teach", "history", "settings")  # of a project, where a change can be undone
 KEYS = 9  # kinds that have a number key
 
 
@@ -44,9 +45,9 @@ class Kind:
 
 @router.get("/p/{slug}")
 def open_project(request: Request, slug: str) -> Response:
-    """Where the name of a project leads, on each of its pages."""
-    find_project(request, slug)
-    return RedirectResponse(f"{project_address(slug)}/teach", 303)
+    """Where the name of a project leads: on to the chapter that is next."""
+    project = find_project(request, slug)
+    return RedirectResponse(f"{project_address(slug)}/{next_chapter(project)}", 303)
 
 
 @router.get("/p/{slug}/teach")
@@ -195,7 +196,7 @@ def _ids(fields: Fields) -> list[int]:
 
 def _back(request: Request, fields: Fields, slug: str, change: int | None) -> Response:
     """Redirect to the page that the form was on, which says what was done and offers to undo it."""
-    page = "history" if fields.last("page") == "history" else "teach"
+    page = fields.last("page") if fields.last("page") in UNDO_PAGES else "teach"
     given = {name: fields.last(f"view-{name}") for name in ("kind", "unplaced")}
     view: dict[str, Any] = {name: value for name, value in given.items() if value}
     if change is not None:

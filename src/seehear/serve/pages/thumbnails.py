@@ -11,6 +11,7 @@ from seehear.errors import InputError
 from seehear.files import write_atomically
 from seehear.projects import Project
 from seehear.projects.examples import Example
+from seehear.projects.kept_answers import KeptAnswer
 from seehear.senses import SENSES
 from seehear.serve.pages.previews import to_jpeg
 
@@ -18,7 +19,7 @@ SIDES_PX = {"small": 200, "large": 1024}
 FOLDER = "thumbnails"
 
 
-def find_thumbnail(project: Project, example: Example, size: str) -> bytes:
+def find_thumbnail(project: Project, example: Example | KeptAnswer, size: str) -> bytes:
     """A JPEG of the example's first input; a crossed-out square if that cannot be read any more.
 
     size    a key of SIDES_PX
@@ -34,13 +35,13 @@ def find_thumbnail(project: Project, example: Example, size: str) -> bytes:
     return content
 
 
-def _file(folder: Path, example: Example, sense: str, size: str) -> Path:
+def _file(folder: Path, example: Example | KeptAnswer, sense: str, size: str) -> Path:
     what = f"{example.inputs[sense].sha256} {sense} {example.span_s} {size}"
     name = hashlib.sha256(what.encode()).hexdigest()
     return folder / FOLDER / name[:2] / f"{name[2:]}.jpg"
 
 
-def _draw(project: Project, example: Example, sense: str) -> Image.Image:
+def _draw(project: Project, example: Example | KeptAnswer, sense: str) -> Image.Image:
     try:
         picture: Image.Image = SENSES[sense].draw(SENSES[sense].read(project.sources(example)[sense]))
     except InputError:

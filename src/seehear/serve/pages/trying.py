@@ -60,7 +60,7 @@ class ShownAnswer:
 
 
 @router.get("/models/{name}/try")
-async def show(request: Request, name: str) -> Response:
+def show(request: Request, name: str) -> Response:
     return _page(request, request.app.state.models.get(name), None)
 
 
