@@ -20,8 +20,9 @@ from seehear.serve.settings import ServeSettings
 def listening(settings: ServeSettings, models: ModelRegistry) -> Iterator[int]:
     """The port of a server that runs in a thread."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        http = timed_protocol(settings.head_s, settings.stall_s)
-        server = uvicorn.Server(uvicorn.Config(create_app(settings, models), http=http, log_level="error"))
+        app = create_app(settings, models)
+        http = timed_protocol(settings, app.state.shedding.check)
+        server = uvicorn.Server(uvicorn.Config(app, http=http, log_level="error"))
         thread = Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
         thread.start()
         try:

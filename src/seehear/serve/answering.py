@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Condition, Event, Thread
 from typing import Any
@@ -63,13 +64,39 @@ class _Job:
     since_s: float = field(default_factory=time.perf_counter)
 
 
+class Place:
+    """A place in the queue for a request that has arrived. Without it, all that arrive at once would pass the check of
+    the only place that is free, and be refused when their files are read. Used in the thread of the server alone.
+    """
+
+    def __init__(self, answerer: Answerer) -> None:
+        self._answerer = answerer
+        self._taken = self._left = False
+
+    def take(self) -> None:
+        if not self._taken and not self._left:
+            self._taken = True
+            self._answerer.reserved += 1
+
+    def leave(self) -> None:
+        """When the job is in the queue, or when there will be none."""
+        if self._taken and not self._left:
+            self._answerer.reserved -= 1
+        self._left = True
+
+
+PLACE: ContextVar[Place | None] = ContextVar("PLACE", default=None)  # of the request that is handled
+
+
 class Answerer:
     """Answers examples with served models. Its threads end with `close`.
 
     listeners   called with every Answered, in the thread that answered it; they must be quick
+    reserved    places in the queue that requests have before their jobs are there
     """
 
     def __init__(self, waiting: int, workers: int | None = None) -> None:
+        self.reserved = 0
         self.listeners: list[Callable[[Answered], None]] = []
         self._quick = _Lane("quick", workers or threads(), waiting, self._tell)
         self._long = _Lane("long", 1, LONG_WAITING, self._tell)
@@ -109,12 +136,14 @@ class Answerer:
             answer.cancel()
 
     def _put(self, job: _Job, size: int) -> Future[Prediction]:
+        if (place := PLACE.get()) is not None:
+            place.leave()
         lane = self._long if is_long(job.model, job.options, size) else self._quick
         return lane.put(job)
 
     def check_room(self) -> None:
         """Raises BusyError if a request for a quick answer would be refused now."""
-        self._quick.check_room()
+        self._quick.check_room(self.reserved)
 
     @property
     def waiting(self) -> Mapping[str, int]:
@@ -155,8 +184,8 @@ class _Lane:
     def waiting(self) -> int:
         return len(self._jobs)
 
-    def check_room(self) -> None:
-        if len(self._jobs) >= self._most:
+    def check_room(self, reserved: int = 0) -> None:
+        if len(self._jobs) + reserved >= self._most:
             raise BusyError(max(1, round(self._mean_s * self._most / self._workers)))
 
     def put(self, job: _Job) -> Future[Prediction]:

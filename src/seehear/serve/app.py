@@ -17,13 +17,14 @@ from seehear.serve.label_studio import backend
 from seehear.serve.label_studio.task_files import open_task_files
 from seehear.serve.methods import HeadRequests, answer_other_method
 from seehear.serve.metrics import Metrics, RequestMetrics
-from seehear.serve.middleware import BodyLimits, Guard, SecurityHeaders, Shedding
+from seehear.serve.middleware import BodyLimits, Guard, SecurityHeaders
 from seehear.serve.models import ModelRegistry
 from seehear.serve.open_projects import OpenProjects
 from seehear.serve.openai_audio import realtime, transcriptions
 from seehear.serve.pages import add_pages
 from seehear.serve.refusals import add_error_handlers
 from seehear.serve.settings import ServeSettings
+from seehear.serve.shedding import Shedding
 
 
 def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> FastAPI:
@@ -32,7 +33,8 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     models   what is served; unless given, the models of the settings, loaded now
 
     `app.state` has what handlers use: settings, models (a ModelRegistry), answerer (an Answerer), metrics, access (an
-    AccessPolicy). `request.state` has `person`, the name of who asks, and `csp_nonce`, for inline styles.
+    AccessPolicy); and shedding, for the protocol below it. `request.state` has `person`, the name of who asks, and
+    `csp_nonce`, for inline styles.
     Raises SeehearError for a model that is refused.
     """
     models = models or ModelRegistry(settings.models, settings.aliases)
@@ -61,6 +63,7 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     )
     app.state.settings, app.state.models, app.state.answerer = settings, models, answerer
     app.state.metrics, app.state.access = metrics, access
+    app.state.shedding = Shedding(answerer, metrics.count_shed)
     app.state.live_sessions = set()
     app.state.task_files = open_task_files(settings)
     add_error_handlers(app)
@@ -77,5 +80,4 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     app.add_middleware(RequestMetrics, metrics=metrics)
     app.add_middleware(HeadRequests)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(Shedding, answerer=answerer, count=metrics.count_shed)
     return app

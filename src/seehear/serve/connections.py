@@ -1,10 +1,18 @@
-"""uvicorn's HTTP protocol, with two time limits that it lacks: to send the head of a request, and to read an answer."""
+"""uvicorn's HTTP protocol, with what it lacks: limits on the time to send the head of a request and to read an answer,
+and refusals that cost next to nothing."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from seehear.serve.answering import PLACE, Place
+from seehear.serve.settings import ServeSettings
+
+Check = Callable[[bytes, bytes], bytes | Place | None]
 
 
 class TimedProtocol(HttpToolsProtocol):
@@ -12,10 +20,14 @@ class TimedProtocol(HttpToolsProtocol):
 
     head_s    seconds for the head of a request, from the opening of the connection or its first byte on
     stall_s   seconds for which a client may leave an answer unread before it is cut off
+    check     decides about a request by its method and target, as `Shedding.check`
     """
 
     head_s = 10.0
     stall_s = 20.0
+    check: Check
+    _refused = False
+    _place: Place | None = None
     _head: asyncio.TimerHandle | None = None
     _stall: asyncio.TimerHandle | None = None
 
@@ -26,6 +38,38 @@ class TimedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._watch_head()
+
+    def on_headers_complete(self) -> None:
+        idle = self.cycle is None or self.cycle.response_complete  # answers are sent in the order of the requests
+        checked = self.check(self.parser.get_method(), self.url) if idle and not self.flow.write_paused else None
+        if not isinstance(checked, bytes):
+            self._place = checked
+            with _in_context(checked):
+                super().on_headers_complete()
+            return
+        self._refused = True
+        self.transport.write(checked)
+        if self.expect_100_continue:  # the body may never come
+            self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._refused:
+            super().on_message_complete()
+            if self._place is not None:
+                self._place.take()
+            return
+        self._refused = False
+        self._end_head()
+        if not self.parser.should_keep_alive():
+            self.transport.close()
+
+    def on_response_complete(self) -> None:
+        self._leave_place()
+        super().on_response_complete()
 
     def handle_websocket_upgrade(self) -> None:
         self._end_head()
@@ -41,6 +85,7 @@ class TimedProtocol(HttpToolsProtocol):
         self._end_stall()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._leave_place()
         self._end_head()
         super().connection_lost(exc)
         self._end_stall()
@@ -62,7 +107,23 @@ class TimedProtocol(HttpToolsProtocol):
             self._stall.cancel()
             self._stall = None
 
+    def _leave_place(self) -> None:
+        if self._place is not None:
+            self._place.leave()
+            self._place = None
 
-def timed_protocol(head_s: float, stall_s: float) -> type[asyncio.Protocol]:
-    """The protocol with these limits."""
-    return type("TimedProtocol", (TimedProtocol,), {"head_s": head_s, "stall_s": stall_s})
+
+def timed_protocol(settings: ServeSettings, check: Check) -> type[asyncio.Protocol]:
+    """The protocol with the limits of the settings."""
+    members = {"head_s": settings.head_s, "stall_s": settings.stall_s, "check": staticmethod(check)}
+    return type("TimedProtocol", (TimedProtocol,), members)
+
+
+@contextmanager
+def _in_context(place: Place | None) -> Iterator[None]:
+    """What begins here finds the place in PLACE."""
+    token = PLACE.set(place)
+    try:
+        yield
+    finally:
+        PLACE.reset(token)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -13,11 +12,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seehear.serve.access import SIGN_IN, AccessPolicy, Refusal
-from seehear.serve.answering import Answerer, BusyError
-from seehear.serve.refusals import refuse, refuse_error
+from seehear.serve.refusals import refuse
 from seehear.serve.settings import ServeSettings
 
-ASKING = ("/predict", "/v1/audio/", "/v2/models/", "/label-studio/")  # where files are answered
 GRACE_S = 10.0  # before the rate of an upload counts
 FIXED_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -59,29 +56,6 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
-
-
-class Shedding:
-    """Refuses requests for an answer with 503 while too many wait, at as little cost as possible.
-
-    It comes first, because a flood of requests would otherwise take the cores from the answers. The refusal is the
-    same for everybody, so nobody has to be authenticated.
-
-    count    called for each of them
-    """
-
-    def __init__(self, app: ASGIApp, answerer: Answerer, count: Callable[[], None]) -> None:
-        self._app, self._answerer, self._count = app, answerer, count
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(ASKING):
-            try:
-                self._answerer.check_room()
-            except BusyError as busy:
-                self._count()
-                await refuse_error(scope["path"], busy)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
 
 
 class Guard:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from seehear.errors import ConflictError, InputError, SeehearError, UsageError
@@ -58,6 +59,9 @@ def add_error_handlers(app: FastAPI) -> None:
             raise error
         return refuse(request.url.path, 422, describe_problems(error.errors()))
 
+    async def gone(request: Request, _: Exception) -> Response:
+        return refuse(request.url.path, 400, "the request ended before its body did")  # nobody reads it
+
     async def unexpected(request: Request, error: Exception) -> Response:
         return refuse(request.url.path, 500, describe_unexpected(error))
 
@@ -65,6 +69,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(BusyError, known)
     app.add_exception_handler(HTTPException, protocol)
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, unexpected)
 
 

@@ -35,7 +35,7 @@ def serve(settings: ServeSettings, report: Callable[[str], None]) -> None:
         app = create_app(settings)
         config = uvicorn.Config(
             app,
-            http=timed_protocol(settings.head_s, settings.stall_s),
+            http=timed_protocol(settings, app.state.shedding.check),
             ws="websockets-sansio",
             ws_max_size=MOST_MESSAGE_BYTES,
             backlog=BACKLOG,
