@@ -57,3 +57,30 @@ def test_keeping_is_off_until_it_is_asked_for(home: str, capsys: pytest.CaptureF
         assert project.history()[0].who == "ben"
     assert json.loads(call(capsys, "review", "boards", "--home", home, "--json")) == []
     assert "nothing is kept" in call(capsys, "keep", "boards", "--off", "--home", home)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["versions", "boards"], "No versions yet. Train one: seehear project train boards"),
+        (["jobs", "boards"], "No trainings yet. Start one: seehear project train boards"),
+        (["review", "boards"], "Nothing to review: no kept answer waits. Keep answers: seehear project keep boards"),
+        (["show", "boards", "--all"], "No such examples in boards"),
+        (["log", "boards", "--example", "7"], "No changes of example 7"),
+    ],
+)
+def test_a_list_says_so_when_it_is_empty(
+    home: str, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert run(["project", *arguments, "--home", home]) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, words in captured.err) == ("", True)
+    assert call(capsys, *arguments, "--home", home, "--json") in ("", "[]\n")
+
+
+def test_undoing_much_needs_a_yes(home: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["project", "undo", "boards", "1", "--home", home]) == 2
+    assert "undoing this takes away the kind of answer, on which 0 answers depend. Next: add --yes" in (
+        capsys.readouterr().err
+    )
+    assert "undid: made the project" in call(capsys, "undo", "boards", "1", "--yes", "--home", home)

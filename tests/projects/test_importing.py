@@ -187,3 +187,14 @@ def test_parts_of_a_recording_that_reach_beyond_its_end_are_left_out(undecided: 
     added = undecided.import_data(tmp_path / "table.csv")
     assert len(added.ids) == 1
     assert "the excerpt ends at 30.00 s, the recording at 2.00 s" in added.problems[0].what
+
+
+def test_folders_whose_name_cannot_be_seen_are_no_classes(undecided: Project, tmp_path: Path) -> None:
+    data = make_folders(tmp_path / "boards", **{" ": 2, "\u2800": 2, " knot ": 2, "crack": 2})
+    added = undecided.import_data(data)
+    assert undecided.counts().classes == {"crack": 2, "knot": 2}
+    assert undecided.counts().examples == undecided.counts().answered == len(added.ids) == 4
+    assert {problem.what for problem in added.problems} == {
+        "an empty answer",
+        "a class whose name cannot be seen: '\\u2800'",
+    }

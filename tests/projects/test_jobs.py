@@ -303,3 +303,29 @@ def test_versions_are_compared_on_what_neither_learned_from(
     project.remove(held_out)
     with pytest.raises(DataError, match="no example that neither version 1 nor version 2 learned from"):
         project.versions.compare(1, 2)
+
+
+def test_a_version_whose_file_is_gone_does_not_answer(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_at_once(monkeypatch)
+    for _ in range(2):
+        run_job(project, project.jobs.start(steps=4).id)
+    project.versions.get(1).path.unlink()
+    assert project.versions.served() is None
+    gone = project.versions.get(1)
+    assert gone.problem == f"its file {gone.path} is gone: restore it from a backup, or promote another version"
+    with pytest.raises(BundleError, match=r"job-1.seehear: cannot be read: .* Next: restore it from a backup"):
+        project.versions.load(1)
+    run_job(project, project.jobs.start(steps=4).id)  # there is nothing to compare it with
+    assert project.jobs.get(3).state == "done"
+    project.versions.promote(2)
+    assert project.versions.served() == project.versions.get(2)
+
+
+def test_what_one_person_requests_again_is_the_same_job(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_at_once(monkeypatch)
+    first = project.jobs.start_once(steps=4, seed=1)
+    assert [project.jobs.start_once(seed=1, steps=4).id for _ in range(3)] == [first.id] * 3
+    assert project.as_person("ben").jobs.start_once(seed=1, steps=4).id != first.id
+    assert project.jobs.start_once(steps=5).id != first.id
+    run_job(project, first.id)
+    assert project.jobs.start_once(steps=4, seed=1).id == 4

@@ -234,7 +234,7 @@ def test_a_newer_project_is_refused(project: Project, tmp_path: Path) -> None:
     [
         ({"name": "boards"}, "there is a project 'boards' already"),
         ({"name": "  "}, "not a name for a project"),
-        ({"name": "…"}, "at least one letter or digit"),
+        ({"name": "…"}, "at least one letter, digit or symbol"),
         ({"name": "nul"}, "not a name for a project"),
         ({"name": "../up", "answer": "labl"}, "no kind of answer 'labl'"),
         ({"name": "new", "senses": ["smell"]}, "no sense 'smell'"),
@@ -252,3 +252,21 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SeehearError, match="no project can be made here"):
         Project.create("Boards", home=tmp_path / "file")
+
+
+def test_what_an_undo_takes_away_is_told_if_it_is_much(project: Project, tmp_path: Path) -> None:
+    (first,) = project.history()
+    project.add(write_pictures(tmp_path, 49), "knot")
+    assert project.describe_undo() == ""
+    many = project.add(write_pictures(tmp_path, 60, first=100))
+    assert project.describe_undo() == "60 examples"
+    project.label(many.ids, "crack")
+    assert project.describe_undo() == "60 answers"
+    assert project.describe_undo(first.id) == "the kind of answer, on which 109 answers depend"
+
+
+def test_a_project_can_be_named_by_a_picture_alone(tmp_path: Path) -> None:
+    with Project.create("\N{BIRD}", home=tmp_path) as made:
+        assert made.slug == "bird"
+    with Project.open("\N{BIRD}", home=tmp_path) as opened:
+        assert opened.name == "\N{BIRD}"

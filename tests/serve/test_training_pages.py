@@ -153,6 +153,38 @@ def test_versions_and_trainings_say_how_good_they_are_with_an_interval(served: T
         assert "75 of 100 answers are right (30 to 95)" in get(served, f"/p/boards/{page}").text
 
 
+def test_a_form_that_is_sent_again_starts_no_second_training(served: TestClient, project: Project) -> None:
+    for _ in range(4):
+        post(served, "/p/boards/train", minutes="3", wrong="")
+    assert [job.options for job in project.jobs.list()] == [{"minutes": 3.0}]
+
+
+def test_a_version_whose_file_is_gone_is_told_and_answers_no_more(
+    served: TestClient, project: Project, models: ModelRegistry
+) -> None:
+    train(served, project)
+    served.get("/p/boards/try")
+    project.versions.get(1).path.unlink()
+    shown = get(served, "/p/boards/versions").text
+    assert "cannot answer" in shown and "job-1.seehear is gone: restore it from a backup" in shown
+    assert "answers now" not in shown
+    with client(ModelRegistry(), projects=project.place.folder.parent) as again:
+        said = again.get("/p/boards/try").text
+        assert "job-1.seehear: cannot be read" in said and "restore it from a backup" in said
+    (promotion,) = [change for change in project.history() if change.what.startswith("promoted")]
+    post(served, "/p/boards/undo", change=str(promotion.id))
+    assert not models.list()  # nothing answers for it
+
+
+def test_undoing_much_asks_first(served: TestClient, project: Project) -> None:
+    first = project.history()[-1]
+    page = post(served, "/p/boards/undo", change=str(first.id), page="history")
+    assert "Undoing it takes away the kind of answer, on which 16 answers depend." in page.text
+    assert project.answer_column() is not None
+    assert "undid: made the project" in post(served, "/p/boards/undo", change=str(first.id), sure="yes").text
+    assert project.answer_column() is None
+
+
 def test_a_curve_has_its_ends_and_stays_small() -> None:
     curve = draw_curve([(step, 2.0 - step / 1000) for step in range(1000)])
     assert curve is not None

@@ -113,6 +113,8 @@ def show(  # noqa: PLR0913 - one argument for each flag
             if column is None and not json:
                 typer.echo("It has no kind of answer yet: add a table, or folders of classes.", err=True)
             return
+        if not opened.examples(query, limit=1) and not json:
+            typer.echo(f"No such examples in {opened.slug}", err=True)
         while page := opened.examples(query):
             for each in page:
                 typer.echo(to_json_line(each.to_json()) if json else _format_example(each))
@@ -193,8 +195,11 @@ def log(
 ) -> None:
     """Print who changed what and when, newest first."""
     with open_project(name, home) as opened:
-        for change in opened.history(example=example, limit=last):
+        found = opened.history(example=example, limit=last)
+        for change in found:
             typer.echo(to_json_line(change.to_json()) if json else _format_change(change))
+        if not found and not json:
+            typer.echo("No changes" if example is None else f"No changes of example {example}", err=True)
 
 
 @project.command()
@@ -203,12 +208,15 @@ def undo(
     change: Annotated[
         int | None, typer.Argument(metavar="CHANGE", help="A number from `project log`; by default your last change.")
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Undo it even if that takes away much.")] = False,
     home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
     """Undo a change. Undoing the undo redoes it."""
     with open_project(name, home, who) as opened:
+        if (lost := opened.describe_undo(change)) and not yes:
+            raise UsageError(f"undoing this takes away {lost}", hint="add --yes to do it; it can be undone, too")
         _print_change(opened, opened.undo(change), json)
 
 

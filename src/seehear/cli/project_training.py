@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,7 +69,8 @@ def jobs(name: Name, home: Home = Path(PROJECTS_FOLDER), json: options.Json = Fa
     with open_project(name, home) as opened:
         opened.jobs.restart()
         found = opened.jobs.list()
-        _print(json, [each.to_json() for each in found], lambda: "\n".join(map(_describe_job, found)))
+        none = f"No trainings yet. Start one: {options.program_name()} project train {opened.slug}"
+        _print_list(json, found, _describe_job, none)
 
 
 @project.command()
@@ -101,7 +102,8 @@ def versions(name: Name, home: Home = Path(PROJECTS_FOLDER), json: options.Json 
     """List a project's versions, newest first."""
     with open_project(name, home) as opened:
         found = opened.versions.list()
-        _print(json, [each.to_json() for each in found], lambda: "\n".join(map(_describe_version, found)))
+        none = f"No versions yet. Train one: {options.program_name()} project train {opened.slug}"
+        _print_list(json, found, _describe_version, none)
 
 
 @project.command()
@@ -158,7 +160,10 @@ def review(  # noqa: PLR0913 - each flag is an argument
             with Display() as display:
                 found.examine(listen=display)
             queue = found.queue(top)
-            _print(json, [each.to_json() for each in queue], lambda: "\n".join(map(_describe_kept, queue)))
+            empty = "Nothing to review: no kept answer waits"
+            if found.keeping() is None:
+                empty += f". Keep answers: {options.program_name()} project keep {opened.slug} --days 30"
+            _print_list(json, queue, _describe_kept, empty)
             return
         chosen: Mapping[str, Callable[[], Any]] = {
             **({"accept": lambda: found.accept(answer)} if accept else {}),
@@ -216,6 +221,13 @@ def _print(json: bool, value: Any, describe: Callable[[], str]) -> None:
         typer.echo(text)
 
 
+def _print_list(json: bool, found: Sequence[Any], describe: Callable[[Any], str], none: str) -> None:
+    """A line for each; if there are none, say so on stderr."""
+    _print(json, [each.to_json() for each in found], lambda: "\n".join(map(describe, found)))
+    if not found and not json:
+        typer.echo(none, err=True)
+
+
 def _watch(opened: Project, number: int) -> Job:
     """Show progress until the job is done. An interrupt only stops watching."""
     from seehear.projects.job_progress import to_event
@@ -237,6 +249,9 @@ def _describe_job(job: Job) -> str:
     parts = [f"job {job.id}: {job.state}"]
     parts += [f"version {job.version}"] if job.version is not None else []
     parts += [job.error] if job.error else []
+    if not job.finished and (quality := job.progress.get("quality")):
+        examples = format_count(quality["examples"], "held-out example")
+        parts += [f"{quality['metric']} {quality['value']:.3g} on {examples}"]
     if not job.finished and (left_s := job.progress.get("seconds_left")):
         parts += [f"{job.progress['task']}, about {format_duration(left_s)} left"]
     return escape_unprintable(", ".join(parts))
@@ -252,7 +267,8 @@ def _describe_version(version: Version) -> str:
         shown += f" ({format_interval((interval[0], interval[1]))})"
     held_out = format_count(version.held_out, "held-out example")
     line = f"version {version.number}: {figures['metric']} {shown}, on {held_out}; learned from {version.learned:,}"
-    return escape_unprintable(line + ("; answers now" if version.served else ""))
+    state = f"; {version.problem}" if version.problem else "; answers now" if version.served else ""
+    return escape_unprintable(line + state)
 
 
 def _describe_kept(kept: KeptAnswer) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +20,7 @@ from seehear.projects.schema import LONGEST_CLASS
 
 PARTS = ("train", "val", "test", "")
 MOST_CELL_LETTERS = 4_000_000
+_BLANK = "\u2800\u3164\u115f\u1160\uffa0"  # letters and symbols that look like a space
 Expected = Mapping[int, str | None]
 
 
@@ -138,10 +140,16 @@ def check_text(text: str) -> str:
 
 
 def check_class(name: str) -> str:
-    """Raises UsageError for a name that is too long for a class."""
+    """Raises UsageError for a name that is too long for a class, or that nobody could see; "" is no class."""
+    if name and not any(map(_is_visible, name)):
+        raise UsageError(f"a class whose name cannot be seen: {name!a}", hint="give it a name")
     if len(name) > LONGEST_CLASS:
         raise UsageError(f"a class with {len(name):,} characters: {shorten(name)}", allowed=f"{LONGEST_CLASS}")
     return name
+
+
+def _is_visible(letter: str) -> bool:
+    return letter not in _BLANK and unicodedata.category(letter)[0] not in "CMZ"  # control, combining, spaces
 
 
 def check_part(part: str) -> str:

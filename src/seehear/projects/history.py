@@ -15,10 +15,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from seehear.amounts import format_count
 from seehear.errors import ConflictError, UsageError
+from seehear.projects.columns import ANSWER
 from seehear.projects.fields import FIELDS, Edit
-from seehear.projects.schema import changes, edits
+from seehear.projects.schema import answers, changes, edits
 
+MUCH = 50  # examples or answers, of which a person is told before they are taken away
 LONGEST_SHOWN, _LONGEST_IN_CONFLICT = 40, 60  # characters of a value in a sentence
 
 
@@ -115,6 +118,27 @@ def undo(connection: Connection, who: str, change_id: int) -> int:
     if row.undoes is not None:  # what it took back holds again
         connection.execute(changes.update().where(changes.c.id == row.undoes).values(undone_by=None))
     return new
+
+
+def describe_loss(connection: Connection, change_id: int) -> str:
+    """What undoing a change takes away, if that is much: "312 examples"; "" if it is not.
+
+    Much is the kind of answer, without which no example can have one, and MUCH examples or answers.
+    """
+    set_now = edits.c.change_id == change_id, edits.c.before.is_(None), edits.c.after.is_not(None)
+    number = sa.func.count().label("number")
+    rows = connection.execute(sa.select(edits.c.field, number).where(*set_now).group_by(edits.c.field))
+    counted = {row.field: row.number for row in rows}
+    kind = sa.select(sa.func.count()).select_from(edits).where(*set_now, edits.c.field == "setting")
+    lost = []
+    if connection.execute(kind.where(edits.c.key == ANSWER)).scalar_one():
+        answered = connection.execute(sa.select(sa.func.count()).select_from(answers)).scalar_one()
+        lost.append(f"the kind of answer, on which {format_count(answered, 'answer')} depend")
+    if (added := counted.get("present", 0)) >= MUCH:
+        lost.append(format_count(added, "example"))
+    elif (labelled := counted.get("answer", 0)) >= MUCH:
+        lost.append(format_count(labelled, "answer"))
+    return " and ".join(lost)
 
 
 def shorten(text: str, most: int = LONGEST_SHOWN) -> str:

@@ -19,6 +19,7 @@ from seehear.problems import RowProblem
 from seehear.projects.arrivals import READING, Arriving, stage_examples
 from seehear.projects.columns import ANSWER, SENSES, AnswerColumn, find_answer_column, read_setting
 from seehear.projects.content_store import Staging, StoredFile
+from seehear.projects.editing import check_cell, check_class
 from seehear.projects.examples import Added, NewExample
 from seehear.projects.fields import Edit
 
@@ -207,7 +208,7 @@ def _stand_alone(table: Table) -> Iterator[str | InputError | None]:
     """The answer of each row as a cell that names no file, or why it cannot be read."""
     column = _column_of(table)
     if column is None or not table.in_files:
-        yield from (row.answer for row in table)
+        yield from (_check_cell(row.answer, column) for row in table)
         return
     kind = column.kind
     spec = kind.plan(table.answers(), column.heading)
@@ -216,6 +217,18 @@ def _stand_alone(table: Table) -> Iterator[str | InputError | None]:
             yield kind.read(cell, spec).to_cell()
         except InputError as error:
             yield error
+
+
+def _check_cell(cell: str | None, column: AnswerColumn | None) -> str | InputError | None:
+    """A cell as a person could type it, or why not: the name of a folder need not be a name for a class."""
+    if cell is None or column is None:
+        return None
+    try:
+        trimmed = check_cell(cell)
+        check_class(column.stratum(trimmed))
+    except UsageError as error:
+        return InputError(error.what, allowed=error.allowed, hint=error.hint)
+    return trimmed
 
 
 def _to_example(

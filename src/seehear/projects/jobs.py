@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +40,7 @@ OPTIONS = ("minutes", "steps", "seed", "wrong_at_most", "start", "device")  # ke
 AT_ONCE = "trainings_at_once"  # a setting: how many jobs of all projects of a home may run together
 MOST_WAITING = 20
 WATCH_S = 0.2
+Row = Mapping[str, Any]
 _children: dict[Path, subprocess.Popen[bytes]] = {}  # by lock: a new process takes a while until it holds its lock
 
 
@@ -117,24 +118,26 @@ class Jobs:
 
         Raises UsageError for other options, and if too many jobs are waiting.
         """
+        return self._request(options, lambda _connection, _row: None)
+
+    def start_once(self, **options: Any) -> Job:
+        """As `start`, but if this person requested the same and it waits or runs, give that: a form was sent twice."""
+        return self._request(options, _find_same)
+
+    def _request(self, options: Mapping[str, Any], find_known: Callable[[Connection, Row], int | None]) -> Job:
         given = {name: value for name, value in options.items() if value is not None}
         if unknown := given.keys() - {*OPTIONS}:
             raise UsageError(f"no option {min(unknown)!r} for a training", allowed=", ".join(OPTIONS))
         _check_options(given)
         with self._project.database.writing() as connection:
-            waiting = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state == WAITING)
-            if connection.execute(waiting).scalar_one() >= MOST_WAITING:
-                raise UsageError(
-                    f"{MOST_WAITING} trainings are waiting", hint="cancel some, or wait until they are done"
-                )
             row = {
                 "state": WAITING,
-                "options": json.dumps(given),
+                "options": json.dumps(given, sort_keys=True),
                 "asked_at_s": time.time(),
                 "asked_by": self._project.who,
                 "progress": "{}",
             }
-            number = int(connection.execute(jobs.insert().values(row).returning(jobs.c.id)).scalar_one())
+            number = find_known(connection, row) or _insert(connection, row)
         self.restart()
         return self.get(number)
 
@@ -264,6 +267,23 @@ class Jobs:
             version=row.version,
             alive=is_held(self.place(row.id).lock),
         )
+
+
+def _insert(connection: Connection, row: Row) -> int:
+    """The id of a new job. Raises UsageError if too many are waiting."""
+    waiting = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state == WAITING)
+    if connection.execute(waiting).scalar_one() >= MOST_WAITING:
+        raise UsageError(f"{MOST_WAITING} trainings are waiting", hint="cancel some, or wait until they are done")
+    return int(connection.execute(jobs.insert().values(row).returning(jobs.c.id)).scalar_one())
+
+
+def _find_same(connection: Connection, row: Row) -> int | None:
+    """The job of the same person with the same options that is not finished."""
+    same = (jobs.c[name] == row[name] for name in ("options", "asked_by"))
+    found: int | None = connection.execute(
+        sa.select(jobs.c.id).where(*same, jobs.c.state.in_((WAITING, RUNNING))).order_by(jobs.c.id.desc()).limit(1)
+    ).scalar()
+    return found
 
 
 def update_job(connection: Connection, number: int, **values: Any) -> None:

@@ -112,7 +112,7 @@ def make_place(home: Path, name: str, database: str | None) -> tuple[Place, Desc
         raise UsageError(f"not a name for a project: {name!r}", allowed=f"1 to {_LONGEST_NAME} printable characters")
     slug = make_slug(name)
     if not slug or _RESERVED.fullmatch(slug):
-        raise UsageError(f"not a name for a project: {name!r}", allowed="at least one letter or digit")
+        raise UsageError(f"not a name for a project: {name!r}", allowed="at least one letter, digit or symbol")
     _refuse_taken(home / slug)
     temporary = home / f"{_NEW}{secrets.token_hex(6)}"
     description = Description(name, secrets.token_hex(6), database)
@@ -139,9 +139,17 @@ def publish(place: Place, description: Description) -> Place:
 
 
 def make_slug(name: str) -> str:
-    """The name of a folder: "Pond birds" -> pond-birds. Letters of all scripts are kept."""
-    plain = unicodedata.normalize("NFC", name).lower()
-    return re.sub(r"[^\w.]+", "-", plain).strip("-._")[:_LONGEST_SLUG]
+    """The name of a folder: "Pond birds" -> pond-birds. Letters of all scripts are kept.
+
+    A name without letters and digits is spelled out, by what Unicode calls its symbols, as emoji are.
+    """
+    plain = unicodedata.normalize("NFC", name)
+    symbols = (each for each in plain if unicodedata.category(each).startswith("S"))
+    return _to_slug(plain) or _to_slug(" ".join(unicodedata.name(each, "") for each in symbols))
+
+
+def _to_slug(text: str) -> str:
+    return re.sub(r"[^\w.]+", "-", text.lower()).strip("-._")[:_LONGEST_SLUG].strip("-._")
 
 
 def _refuse_taken(folder: Path) -> None:

@@ -324,6 +324,12 @@ class Project:
                 connection, self.who, history.find_last(connection, self.who) if change is None else change
             )
 
+    def describe_undo(self, change: int | None = None) -> str:
+        """What undoing a change, by default this person's last one, takes away if that is much; "" if it is not."""
+        with self.database.reading() as connection:
+            number = history.find_last(connection, self.who) if change is None else change
+            return history.describe_loss(connection, number)
+
     def setting(self, name: str, default: Any = None) -> Any:
         with self.database.reading() as connection:
             stored = read_setting(connection, name)

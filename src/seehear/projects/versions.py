@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from seehear.recipe import Recipe
 
 PROGRAM = "seehear"  # in the history, what nobody did by hand
+RESTORE = "restore it from a backup, or promote another version"
 SERVED = "served"  # a setting: the number of the version that answers
 
 
@@ -45,7 +46,7 @@ class Version:
               wrong_at_most; and `compared`, with the version that answered when this one was trained: with, verdict,
               n, difference, interval, and how many reviewed answers only this one learned from (reviewed)
     card      for people, in Markdown
-    served    whether it answers
+    served    whether it was promoted to answer; it does if there is no `problem`
     learned   how many examples it learned from; `held_out` were kept apart
     """
 
@@ -62,6 +63,11 @@ class Version:
     learned: int
     held_out: int
 
+    @property
+    def problem(self) -> str:
+        """Why it cannot answer: its file is gone; "" if it is there. Damage is seen when it is loaded."""
+        return "" if self.path.is_file() else f"its file {self.path} is gone: {RESTORE}"
+
     def to_json(self) -> dict[str, Any]:
         return {
             "number": self.number,
@@ -73,6 +79,7 @@ class Version:
             "figures": dict(self.figures),
             "notes": self.notes,
             "served": self.served,
+            "problem": self.problem,
             "learned": self.learned,
             "held_out": self.held_out,
         }
@@ -103,12 +110,13 @@ class Versions:
         return found[0]
 
     def served(self) -> Version | None:
-        """The version that answers; None while there is none."""
+        """The version that answers; None while there is none, or if its file is gone."""
         number = self.served_number()
-        return None if number is None else self.get(number)
+        found = None if number is None else self.get(number)
+        return None if found is None or found.problem else found
 
     def served_number(self) -> int | None:
-        """The number of the version that answers, which is quicker to read than all about it."""
+        """The number of the version that was promoted, which is quicker to read than all about it."""
         number: int | None = self._project.setting(SERVED)
         return number
 
@@ -124,10 +132,9 @@ class Versions:
         try:
             content = version.path.read_bytes()
         except OSError as error:
-            raise BundleError(f"cannot be read: {error.strerror}", where=str(version.path)) from None
+            raise BundleError(f"cannot be read: {error.strerror}", where=str(version.path), hint=RESTORE) from None
         if hashlib.sha256(content).hexdigest() != version.sha256:
-            hint = "restore it from a backup, or promote another version"
-            raise BundleError("was changed since it was trained", where=str(version.path), hint=hint)
+            raise BundleError("was changed since it was trained", where=str(version.path), hint=RESTORE)
         return version.path
 
     def promote(self, number: int) -> int | None:

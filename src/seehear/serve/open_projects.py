@@ -72,15 +72,17 @@ class OpenProjects:
                 project.jobs.restart()
 
     def serve(self, project: Project) -> ServedModel | None:
-        """Serve the version that answers from the next request on; None while a project has none.
+        """Serve the version that answers from the next request on; none if a project has none, or has one no more.
 
         Raises BundleError if its file is damaged: what was served goes on being served.
         """
         number = project.versions.served_number()
-        if number is None:
-            return None
         with self._serving:
             now = next((each for each in self._models.list() if each.name == project.slug), None)
+            if number is None:
+                if now in self._numbers:
+                    self._models.remove(project.slug)
+                return None
             if now is not None and self._numbers.get(now) == (project.slug, number):
                 return now
             model = project.versions.load(number)

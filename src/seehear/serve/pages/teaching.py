@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from fastapi import Request
 from starlette.datastructures import URL, UploadFile
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from seehear.errors import UsageError
+from seehear.errors import SeehearError, UsageError
 from seehear.projects import Project
 from seehear.projects.columns import AnswerColumn
 from seehear.projects.demonstration import find_unseen
@@ -136,12 +137,23 @@ async def add_files(request: Request, slug: str) -> Response:
 
 @router.post("/p/{slug}/undo")
 async def undo(request: Request, slug: str) -> Response:
-    """Form field: change. Raises ConflictError if somebody changed the same since."""
+    """Form fields: change, and sure if much may be taken away: without it, a page asks.
+
+    Raises ConflictError if somebody changed the same since.
+    """
     fields = await read_fields(request)
     number = fields.number("change")
     if number is None:
         raise UsageError(f"the change {fields.last('change')[:100]!r}", allowed="the number of a change")
-    change = await asyncio.to_thread(find_project(request, slug).undo, number)
+    project = find_project(request, slug)
+    if not fields.last("sure") and (lost := await asyncio.to_thread(project.describe_undo, number)):
+        view = {name: fields.last(name) for name in ("page", "view-kind", "view-unplaced")}
+        return render_chapter(
+            request, "undo.html", project, "teach", change=project.change(number), lost=lost, view=view
+        )
+    change = await asyncio.to_thread(project.undo, number)
+    with suppress(SeehearError):  # the version that it promotes may have lost its file: Versions shows it
+        await asyncio.to_thread(request.app.state.projects.serve, project)
     return _back(request, fields, slug, change)
 
 

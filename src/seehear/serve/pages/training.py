@@ -144,7 +144,7 @@ async def start(request: Request, slug: str) -> Response:
     minutes, wrong = (_number(fields.last(name), name) for name in ("minutes", "wrong"))
     options = {"minutes": minutes, "wrong_at_most": None if wrong is None else wrong / 100}
     project = find_project(request, slug)
-    await asyncio.to_thread(lambda: project.jobs.start(**options))
+    await asyncio.to_thread(lambda: project.jobs.start_once(**options))
     return _to_train(slug)
 
 
