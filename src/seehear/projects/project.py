@@ -26,6 +26,7 @@ from seehear.projects.jobs import Jobs
 from seehear.projects.kept_answers import KeptAnswer
 from seehear.projects.opening import Opened, ProjectEntry
 from seehear.projects.places import Place
+from seehear.projects.recordings import Recordings
 from seehear.projects.review import Review
 from seehear.projects.single_files import Common
 from seehear.projects.versions import Versions
@@ -115,6 +116,11 @@ class Project:
     def review(self) -> Review:
         """The answers that are kept, to be corrected."""
         return Review(self)
+
+    @property
+    def recordings(self) -> Recordings:
+        """Its recordings, in which stretches are marked."""
+        return Recordings(self)
 
     # Reading
 

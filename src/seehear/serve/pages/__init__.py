@@ -11,6 +11,7 @@ from seehear.serve.pages import (
     creating,
     demonstrating,
     home,
+    marking,
     model,
     project_settings,
     reviewing,
@@ -22,12 +23,15 @@ from seehear.serve.pages import (
 from seehear.serve.pages.previews import Previews
 from seehear.serve.pages.routing import add_page_errors
 
+PAGES = (
+    *(api_docs, home, creating, demonstrating, teaching, arriving, marking, answering_examples),
+    *(training, trying, reviewing, versions, model, project_settings),
+)
+
 
 def add_pages(app: FastAPI) -> None:
     """Add the pages to an application whose state has `models`, `answerer`, `settings`, `projects` and `keeper`."""
     app.state.previews = Previews()
-    for each in (api_docs, home, creating, demonstrating, teaching, arriving, answering_examples, training, trying):
-        app.include_router(each.router)
-    for each in (reviewing, versions, model, project_settings):
+    for each in PAGES:
         app.include_router(each.router)
     add_page_errors(app)

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from seehear.projects.examples import Query
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.fields import read_fields
+from seehear.serve.pages.marking import describe_recording
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.previews import SOUND_TYPES
 from seehear.serve.pages.routing import page_router
@@ -20,15 +21,17 @@ router = page_router()
 
 
 @router.get("/p/{slug}/teach/{number}")
-def show(request: Request, slug: str, number: int, done: int = 0) -> Response:
+def show(request: Request, slug: str, number: int, done: int = 0, chosen: int = 0) -> Response:
+    """chosen: the stretch of a recording that was just marked."""
     project = find_project(request, slug)
     example = project.example(number)
     column = project.answer_column()
     heading = "" if column is None else column.heading
     following = project.examples(Query(after=number, answered=False), limit=1)
+    recording = describe_recording(project, example, column)
     return render_chapter(
         request,
-        "example.html",
+        "example.html" if recording is None else "recording.html",
         project,
         "teach",
         example=example,
@@ -37,8 +40,8 @@ def show(request: Request, slug: str, number: int, done: int = 0) -> Response:
         writable=column is not None and column.kind.spatial is None,
         following=following[0].id if following else None,
         changes=project.history(example=number, limit=20),
-        sounds=[sense for sense, file in example.inputs.items() if file.suffix.lstrip(".") in SOUND_TYPES],
-        done=project.change(done),
+        **({"done": project.change(done)} if recording is None else {"marked": project.change(done), **recording}),
+        chosen=chosen or number,
     )
 
 

@@ -20,6 +20,7 @@ from seehear.projects.examples import Example
 from seehear.projects.kept_answers import KeptAnswer
 from seehear.serve.open_projects import Learning, OpenProjects
 from seehear.serve.pages.static_files import read_static_files
+from seehear.serve.pages.times import format_clock
 from seehear.serve.settings import ServeSettings, is_loopback
 
 THEME_COOKIE, KEYS_COOKIE = "seehear-theme", "seehear-keys"
@@ -72,6 +73,7 @@ def environment() -> jinja2.Environment:
         "sentence": to_sentence,
         "article": with_article,
         "moment": to_moment,
+        "clock": format_clock,
         "thumbnail_version": thumbnail_version,
     }
     made.globals |= {"static": read_static_files().address, "model_address": model_address}

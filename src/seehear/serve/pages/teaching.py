@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ from seehear.serve.pages.thumbnails import SIDES_PX, find_thumbnail
 router = page_router()
 SHOWN = 9  # examples of each kind before "Show all"
 BLOCK = 1 << 20  # bytes of an upload at a time
-UNDO_PAGES = ("teach", "history", "settings")  # of a project, where a change can be undone
 KEYS = 9  # kinds that have a number key
+UNDO_PAGES = re.compile(r"teach(/\d{1,18})?|history|settings|versions", re.ASCII)  # where a change can be undone
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def _ids(fields: Fields) -> list[int]:
 
 def _back(request: Request, fields: Fields, slug: str, change: int | None) -> Response:
     """Redirect to the page that the form was on, which says what was done and offers to undo it."""
-    page = fields.last("page") if fields.last("page") in UNDO_PAGES else "teach"
+    page = fields.last("page") if UNDO_PAGES.fullmatch(fields.last("page")) else "teach"
     given = {name: fields.last(f"view-{name}") for name in ("kind", "unplaced")}
     view: dict[str, Any] = {name: value for name, value in given.items() if value}
     if change is not None:

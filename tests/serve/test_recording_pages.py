@@ -1,0 +1,161 @@
+"""The pages of recordings: their peaks, and the table in which stretches are marked without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from reading_html import Element, find_inline, read_html
+from seehear.errors import UsageError
+from seehear.projects import Project
+from seehear.serve.pages.times import format_clock, parse_clock
+from serving import client, picture_file, sound_file
+
+ADDRESS = "/p/birds/teach/1"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "projects"
+
+
+@pytest.fixture
+def served(home: Path) -> Iterator[TestClient]:
+    """A project of two kinds with one recording of four seconds, which is in none of them."""
+    with client(projects=home) as opened:
+        opened.post("/new", data={"name": "Birds", "answer": "label", "senses": "audio"})
+        for kind in ("wren", "robin"):
+            opened.post("/p/birds/teach/kind", data={"name": kind})
+        opened.post("/p/birds/teach/files", files={"file": ("pond.wav", sound_file(0.5, seconds=4))})
+        yield opened
+
+
+def stretches(page: Element) -> list[tuple[str, ...]]:
+    """(from, to, what it is) of each row but the last, which is for a new one."""
+    found = []
+    for row in page.all("tr"):
+        if row.attributes.get("data-stretch"):
+            times = [each.attributes["value"] for each in row.all("input", type="text")]
+            chosen = [each.text for each in row.all("option") if "selected" in each.attributes]
+            found.append((*times, *chosen))
+    return found
+
+
+def mark(served: TestClient, **fields: str) -> Element:
+    answered = served.post(f"{ADDRESS}/stretches", data=fields)
+    assert answered.status_code == 200, answered.text
+    return read_html(answered.text)
+
+
+def test_a_stretch_is_marked_moved_named_and_removed(served: TestClient) -> None:
+    page = mark(served, id="", start="0:01.00", end="2.5", answer="wren")
+    assert not find_inline(page)
+    assert stretches(page) == [("0:01.00", "0:02.50", "wren")]
+    seen = {"seen": "wren", "seen-start": "0:01.00", "seen-end": "0:02.50"}
+    page = mark(served, id="2", start="0:01.00", end="0:03.00", answer="wren", **seen)
+    assert stretches(page) == [("0:01.00", "0:03.00", "wren")]
+    seen = {"seen": "wren", "seen-start": "0:01.00", "seen-end": "0:03.00"}
+    page = mark(served, id="3", start="0:01.00", end="0:03.00", answer="robin", **seen)
+    assert stretches(page) == [("0:01.00", "0:03.00", "robin")]
+    (toast,) = page.all("form", role="status")
+    assert "put 1 example into 'robin'" in toast.text
+    undo = {each.attributes["name"]: each.attributes["value"] for each in toast.all("input")}
+    page = read_html(served.post("/p/birds/undo", data=undo).text)
+    assert stretches(page) == [("0:01.00", "0:03.00", "wren")]
+    page = read_html(served.post(f"{ADDRESS}/stretches/remove", data={"id": "3"}).text)
+    assert stretches(page) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    (
+        ({"start": "x", "end": "2"}, "from: 'x'"),
+        ({"start": "1", "end": "1:00:00:00"}, "to: '1:00:00:00'"),
+        ({"start": "2", "end": "1"}, "a stretch from 2 s to 1 s"),
+        ({"start": "1", "end": "99"}, "the excerpt ends at 99.00 s"),
+        ({"start": "1", "end": "2", "id": "x"}, "the stretch 'x'"),
+    ),
+)
+def test_what_is_no_stretch_is_refused_in_words(served: TestClient, fields: dict[str, str], words: str) -> None:
+    answered = served.post(f"{ADDRESS}/stretches", data=fields)
+    assert answered.status_code in (400, 422)
+    assert words in read_html(answered.text).text
+
+
+def test_a_stretch_that_somebody_else_removed_is_told(served: TestClient, home: Path) -> None:
+    mark(served, id="", start="1", end="2", answer="wren")
+    with Project.open("birds", home=home, who="bert") as project:
+        project.remove([2])
+    seen = {"seen": "wren", "seen-start": "0:01.00", "seen-end": "0:02.00"}
+    answered = served.post(f"{ADDRESS}/stretches", data={"id": "2", "start": "1", "end": "3", "answer": "wren", **seen})
+    assert answered.status_code == 409
+    assert "bert removed 1 example" in read_html(answered.text).text
+
+
+def test_peaks_are_one_byte_for_each_hundredth_of_a_second(served: TestClient, home: Path) -> None:
+    (wave,) = read_html(served.get(ADDRESS).text).all("sh-wave")
+    answered = served.get(wave.attributes["data-peaks"])
+    assert answered.content == bytes([128]) * 400
+    assert "immutable" in answered.headers["cache-control"]
+    (kept,) = (path for path in (home / "birds/waveforms").rglob("*") if path.is_file())
+    kept.write_bytes(b"kept")
+    assert served.get(wave.attributes["data-peaks"]).content == b"kept"
+
+
+def test_a_picture_has_no_peaks(served: TestClient) -> None:
+    served.post("/p/birds/teach/files", files={"file": ("a.png", picture_file())})
+    assert served.get("/p/birds/peaks/99/x").status_code == 400
+
+
+def test_a_new_recording_is_added_in_pieces(served: TestClient) -> None:
+    files = {"file": ("new.wav", sound_file(0.3, seconds=3))}
+    form = {"put": "wren", "stretch": ["0-1.2", "1.5-2.75"]}
+    answered = served.post("/p/birds/teach/recording", data=form, files=files, headers={"Accept": "application/json"})
+    assert answered.json()["added"] == [2, 3]
+    page = served.get(answered.json()["address"])
+    assert "added 2 examples of new.wav" in read_html(page.text).text
+    assert stretches(read_html(served.get("/p/birds/teach/2").text)) == [
+        ("0:00.00", "0:01.20", "wren"),
+        ("0:01.50", "0:02.75", "wren"),
+    ]
+
+
+def test_a_new_recording_without_pieces_is_one_example(served: TestClient) -> None:
+    files = {"file": ("new.wav", sound_file(0.3, seconds=3))}
+    answered = served.post("/p/birds/teach/recording", data={"put": "robin"}, files=files)
+    assert "added 1 example" in read_html(answered.text).text
+
+
+@pytest.mark.parametrize(
+    ("form", "files", "words"),
+    (
+        ({"stretch": "0-1"}, {}, "no recording"),
+        ({"stretch": "now"}, {"file": ("a.wav", sound_file())}, "the stretch 'now'"),
+        ({"stretch": "0-99"}, {"file": ("a.wav", sound_file())}, "ends at 99.00 s"),
+        ({"stretch": "0-1"}, {"file": ("a.wav", b"no sound")}, "a.wav"),
+        ({"stretch": "0-1"}, {"file": ("a.png", picture_file())}, "not a recording"),
+    ),
+)
+def test_what_cannot_be_added_is_told(
+    served: TestClient, form: dict[str, str], files: dict[str, tuple[str, bytes]], words: str
+) -> None:
+    answered = served.post("/p/birds/teach/recording", data=form, files=files)
+    assert answered.status_code in (400, 422)
+    assert words in read_html(answered.text).text
+    assert "1 example" in read_html(served.get("/p/birds/teach").text).text
+
+
+@given(st.integers(0, 10_000_000))
+def test_times_are_read_as_they_are_written(hundredths: int) -> None:
+    assert round(100 * parse_clock(format_clock(hundredths / 100), "from")) == hundredths
+
+
+@pytest.mark.parametrize("text", ("", "-1", "1:2:3:4", "1e3", "²", "nan", "1 2", ":3"))
+def test_other_texts_are_no_times(text: str) -> None:
+    with pytest.raises(UsageError, match="a time such as"):
+        parse_clock(text, "from")
