@@ -173,6 +173,7 @@ class Wave extends HTMLElement {
     if (!this.kept) return;
     const { values, edge } = this.kept;
     this.kept = null;
+    this.say("");
     this.readRows();
     if (values && this.chosen.id) {
       values.forEach((seconds, i) => this.chosen.set(i, seconds));
