@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from seehear.errors import SeehearError, UsageError
 from seehear.projects import Project
-from seehear.projects.columns import AnswerColumn
+from seehear.projects.columns import SENSES, AnswerColumn
 from seehear.projects.demonstration import find_unseen
 from seehear.projects.examples import Example, Query
 from seehear.projects.history import Change
@@ -81,6 +81,7 @@ def show(
         more=page[-1].id if len(page) == PAGE else None,
         unplaced=[] if narrowed else project.examples(Query(answered=False), limit=SHOWN),
         heading=column.heading,
+        senses=project.setting(SENSES, []),
         most=max((kind.count for kind in kinds), default=0),
         done=project.change(done),
         demo=bool(find_unseen(project)),
@@ -190,6 +191,7 @@ def _list(request: Request, project: Project, column: AnswerColumn | None, after
         column=column,
         words=column is not None and column.kind.decoding is not None,
         kinds=[],
+        senses=project.setting(SENSES, []),
         done=done,
     )
 
