@@ -78,7 +78,7 @@ def hallucination_figure(model: Recogniser) -> Figure:
 
 def _scores(model: Recogniser, sense: str, sources: Sequence[Any]) -> NDArray[np.float64]:
     """(n,) OOD scores from the graph. A Prediction only says whether they exceed the threshold."""
-    runtime = model._predictor
+    runtime = model.predictor
     scores: list[float] = []
     for start in range(0, len(sources), TOGETHER):
         seen = [load_example(each, model.recipe.senses, (sense,)) for each in sources[start : start + TOGETHER]]

@@ -57,12 +57,13 @@ MAY_IMPORT = {
     "datasets": LEFT | {"table", "events"},
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "robustness"},
     "paired_evaluation": LEFT | {"table", "measure", "runtime", "events", "evaluation"},
+    "encoders": {"errors", "starts", "learn"},
     "api": LEFT
     | {"table", "datasets", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts"}
     | {"similarity", "paired_evaluation"},
     "projects": LEFT
     | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
-    | {"similarity", "paired_evaluation", "interrupts", "run_files", "demo"},
+    | {"similarity", "paired_evaluation", "interrupts", "run_files", "demo", "encoders"},
     "demo": FLOOR | {"files", "events"},
     "serve": LEFT | {"__init__", "api", "runtime", "results", "inputs", "events", "starts", "similarity", "projects"},
 }

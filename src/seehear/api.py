@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 class Recogniser:
     """A trained recogniser: predicts, evaluates, saves itself. It can be pickled and used in other processes.
 
-    recipe     everything but its weights
+    recipe     everything but its weights, with which `predictor` answers
     problems   the rows of the training data that could not be used; () if it was loaded from a file
     """
 
     def __init__(self, bundle: Bundle, problems: Sequence[RowProblem] = ()) -> None:
         self._bundle = bundle
-        self._predictor = Predictor(bundle)
+        self.predictor = Predictor(bundle)
         self.recipe = bundle.recipe
         self.problems = tuple(problems)
 
@@ -82,10 +82,10 @@ class Recogniser:
         """
         chosen = PredictOptions(**options)
         if isinstance(inputs, str | Path) and is_folder(inputs):
-            return self._predictor.predict(gather([inputs], tuple(self.recipe.senses)), chosen)
+            return self.predictor.predict(gather([inputs], tuple(self.recipe.senses)), chosen)
         if isinstance(inputs, Iterable) and not is_single_input(inputs):
-            return self._predictor.predict(inputs, chosen)
-        return self._predictor.predict_one(inputs, chosen)
+            return self.predictor.predict(inputs, chosen)
+        return self.predictor.predict_one(inputs, chosen)
 
     def predict_progressively(self, one: One, **options: Unpack[PredictKeywords]) -> Iterator[Prediction]:
         """Answer a long recording while it is transcribed: a Prediction after each window with speech, of all words so
@@ -101,7 +101,7 @@ class Recogniser:
         """
         from seehear.runtime.live import live
 
-        return live(self._predictor, sound, hotwords=hotwords, language=language)
+        return live(self.predictor, sound, hotwords=hotwords, language=language)
 
     def watch(
         self, video: Any, *, every_s: float | None = None, **options: Unpack[PredictKeywords]
@@ -114,7 +114,7 @@ class Recogniser:
         """
         from seehear.runtime.video import VideoPredictions
 
-        return VideoPredictions(self._predictor, video, PredictOptions(**options), every_s=every_s)
+        return VideoPredictions(self.predictor, video, PredictOptions(**options), every_s=every_s)
 
     def evaluate(
         self,
@@ -139,7 +139,7 @@ class Recogniser:
         with temporary_folder() as workspace:
             table = open_labelled(data, answer or self.recipe.kind, None, workspace / "unpacked")
             folder = None if report is None else Path(report)
-            return evaluate_table(self._predictor, table, chosen, report=folder, robustness=robustness, listen=listen)
+            return evaluate_table(self.predictor, table, chosen, report=folder, robustness=robustness, listen=listen)
 
     def similar(
         self, query: Any, inputs: str | Path | Iterable[Any], *, top: int = 10, listen: Listener = ignore_events
@@ -151,7 +151,7 @@ class Recogniser:
         from seehear.similarity import find_similar
 
         found = gather([inputs], tuple(self.recipe.senses)) if isinstance(inputs, str | Path) else inputs
-        return find_similar(self._predictor, query, found, top, listen)
+        return find_similar(self.predictor, query, found, top, listen)
 
     def add(self, data: str | Path, *, listen: Listener = ignore_events) -> Recogniser:
         """A recogniser with more classes, each learned from a few examples (5 are enough, 2 the minimum).
@@ -308,7 +308,7 @@ def compare(
     from seehear.paired_evaluation import check_comparable, compare_on_table
 
     one, other = (load(each, listen=listen) if isinstance(each, str | Path) else each for each in (first, second))
-    models = one._predictor, other._predictor
+    models = one.predictor, other.predictor
     names = _name(first, "the first"), _name(second, "the second")
     check_comparable(models, names)
     with temporary_folder() as workspace:

@@ -6,9 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import tiny
 from made_projects import make_project, write_pictures
+from seehear.api import Recogniser
 from seehear.cli import run
+from seehear.projects import similar
+from seehear.projects.similar import VersionEncoder
 
 
 @pytest.fixture
@@ -82,3 +87,34 @@ def test_what_was_left_out_is_named_and_gives_code_1(home: Path, capsys) -> None
     assert code == 1
     assert "Added 1 example" in out
     assert "empty.png: the file is empty" in err
+
+
+def test_more_like_an_example_is_found_and_put_into_a_class(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = VersionEncoder(Recogniser(tiny.bundle("image")), "1" * 64)
+    monkeypatch.setattr(similar, "load_encoder", lambda _project: encoder)
+    paths = []
+    for brightness in (0.9, 0.1, 0.5, 0.95):
+        paths.append(home / f"{brightness}.png")
+        Image.fromarray(tiny.picture(brightness)[:, :, 0]).save(paths[-1])
+    _run(capsys, "add", "boards", "0.9.png", "--as", "bright")
+    _run(capsys, "add", "boards", *(path.name for path in paths[1:]))
+    code, out, _ = _run(capsys, "similar", "boards", "1", "--json")
+    assert [json.loads(line)["found"] for line in out.splitlines()] == ["4", "3", "2"]
+    assert _run(capsys, "similar", "boards", "1", "--yes", "4", "--no", "3", "--top", "1")[1].endswith("  2  0.1.png\n")
+    assert (
+        "put 1 similar example into 'bright'"
+        in _run(capsys, "similar", "boards", "1", "--yes", "4", "--as", "bright")[1]
+    )
+    code, out, _ = _run(capsys, "similar", "boards", "0.9.png", "--box", "0,0,4,4", "--among", "0.5.png")
+    assert (code, out.split()[1:]) == (0, [":0.5.png"])
+    for wrong in (("--box", "1,2"), ("--as", "bright"), ("--yes", "nonsense"), ("--among", "nowhere")):
+        code, _, err = _run(capsys, "similar", "boards", "1", *wrong)
+        assert code and "Traceback" not in err
+
+
+def test_the_demo_project_is_made_once(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "project train demo-pictures --minutes 1" in _run(capsys, "demo")[1]
+    assert json.loads(_run(capsys, "demo", "--json")[1])["slug"] == "demo-pictures"
+    assert json.loads(_run(capsys, "show", "demo-pictures", "--json")[1])["examples"] == 240

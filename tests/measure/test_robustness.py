@@ -96,7 +96,7 @@ def test_corruptions_that_move_things_are_left_out_for_answers_with_places(monke
 def test_senses_without_corruptions_are_refused_before_the_work(here, monkeypatch):
     model = api.load("dark.seehear")
     monkeypatch.setattr(type(SENSES["image"]), "corruptions", lambda _: {})
-    monkeypatch.setattr(type(model._predictor), "predict", lambda *_, **__: pytest.fail("the model was run"))
+    monkeypatch.setattr(type(model.predictor), "predict", lambda *_, **__: pytest.fail("the model was run"))
     with pytest.raises(UsageError, match=r"no corruptions for image.*senses with corruptions: audio"):
         model.evaluate("rows.csv", robustness=True)
 

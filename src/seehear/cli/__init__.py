@@ -24,7 +24,7 @@ from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
 from seehear.cli.mcp import mcp
 from seehear.cli.predict import predict
-from seehear.cli.project_training import project
+from seehear.cli.project_similar import project
 from seehear.cli.serve import serve
 from seehear.cli.show import show
 from seehear.cli.similar import similar

@@ -173,7 +173,7 @@ def label(
 ) -> None:
     """Give examples an answer."""
     with open_project(name, home, who) as opened:
-        _print_change(opened, opened.label(examples, answer or None), json)
+        print_change(opened, opened.label(examples, answer or None), json)
 
 
 @project.command()
@@ -182,7 +182,7 @@ def remove(
 ) -> None:
     """Remove examples. `project undo` brings them back."""
     with open_project(name, home, who) as opened:
-        _print_change(opened, opened.remove(examples), json)
+        print_change(opened, opened.remove(examples), json)
 
 
 @project.command()
@@ -217,7 +217,7 @@ def undo(
     with open_project(name, home, who) as opened:
         if (lost := opened.describe_undo(change)) and not yes:
             raise UsageError(f"undoing this takes away {lost}", hint="add --yes to do it; it can be undone, too")
-        _print_change(opened, opened.undo(change), json)
+        print_change(opened, opened.undo(change), json)
 
 
 @project.command()
@@ -249,7 +249,7 @@ def _print_added(opened: Project, added: Sequence[Added], json: bool) -> None:
     typer.echo(text + there)
 
 
-def _print_change(opened: Project, change: int | None, json: bool) -> None:
+def print_change(opened: Project, change: int | None, json: bool) -> None:
     made = None if change is None else opened.change(change)
     if made is None:
         typer.echo(to_json_line({"id": None}) if json else "Nothing changed: it was like this already")

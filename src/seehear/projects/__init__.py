@@ -8,6 +8,7 @@ try:
     from seehear.projects.examples import Added, Counts, Example, NewExample, Query
     from seehear.projects.history import Change
     from seehear.projects.importing import Inspection
+    from seehear.projects.matches import Candidate, LookFor, Match
     from seehear.projects.opening import ProjectEntry
     from seehear.projects.project import Project
 except ModuleNotFoundError as missing:
@@ -17,10 +18,13 @@ except ModuleNotFoundError as missing:
 
 __all__ = [
     "Added",
+    "Candidate",
     "Change",
     "Counts",
     "Example",
     "Inspection",
+    "LookFor",
+    "Match",
     "NewExample",
     "Project",
     "ProjectEntry",

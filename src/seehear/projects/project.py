@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy.engine import Connection
 
@@ -24,10 +24,12 @@ from seehear.projects.history import Change
 from seehear.projects.importing import Inspection
 from seehear.projects.jobs import Jobs
 from seehear.projects.kept_answers import KeptAnswer
+from seehear.projects.matches import LookFor, Match
 from seehear.projects.opening import Opened, ProjectEntry
 from seehear.projects.places import Place
 from seehear.projects.recordings import Recordings
 from seehear.projects.review import Review
+from seehear.projects.similar import SearchKeywords, find_similar
 from seehear.projects.single_files import Common
 from seehear.projects.versions import Versions
 
@@ -301,6 +303,10 @@ class Project:
         with self.database.writing() as connection:
             column = require_column(find_answer_column(connection))
             return editing.rename_class(connection, self.who, column, name, new)
+
+    def find_similar(self, wanted: int | str | Path | LookFor, **options: Unpack[SearchKeywords]) -> Sequence[Match]:
+        """Find more like an example, a kept answer or a file; the most similar first. See `similar.find_similar`."""
+        return find_similar(self, wanted, **options)
 
     # History and settings
 
