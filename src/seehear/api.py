@@ -90,7 +90,7 @@ class Recogniser:
     def predict_progressively(self, one: One, **options: Unpack[PredictKeywords]) -> Iterator[Prediction]:
         """Answer a long recording while it is transcribed: a Prediction after each window with speech, of all words so
         far. The last is that of `predict`; any other input has one. The keywords are those of `predict`."""
-        return self._predictor.predict_progressively(one, PredictOptions(**options))
+        return self.predictor.predict_progressively(one, PredictOptions(**options))
 
     def live(
         self, sound: Iterable[Any], *, hotwords: Sequence[str] | None = None, language: str | None = None
