@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from seehear.answers.class_names import ClassExtension
 from seehear.answers.items import ItemCount, Items
+from seehear.answers.regions import DrawnRegions as DrawnRegions
 from seehear.decoding.autoregressive import RunDecoder as RunDecoder
 from seehear.errors import UsageError
 from seehear.geometry import Geometry, Tile, Warp
@@ -72,8 +73,8 @@ class ItemisedAnswer(Answer, Protocol):
 class SpatialAnswer(Answer, Protocol):
     """An answer of a kind with `spatial`."""
 
-    def draw_on(self, picture: Image) -> Image:
-        """A copy of the picture, enlarged if it is small, with the answer drawn over it."""
+    def draw_on(self, picture: Image, classes: Sequence[str] = ()) -> Image:
+        """A copy of the picture, enlarged if it is small, with the answer over it. `classes` have the first colours."""
 
 
 class Tracker(Protocol):
@@ -243,6 +244,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
 
     items: ItemScoring[SpecT] | None = None
     spatial: Spatial[SpecT, AnswerT] | None = None
+    regions: DrawnRegions[AnswerT] | None = None
     decoding: Decoding[SpecT, AnswerT] | None = None
     auxiliary: Auxiliary[SpecT] | None = None
     concatenation: Concatenation[SpecT] | None = None
@@ -357,10 +359,8 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
         return figure
 
     def head(self, spec: SpecT, widths: Sequence[int]) -> nn.Module:
-        """A module: forward(Cells) -> {name: (B, ...)} raw arrays; loss(raw, target) -> (B,).
-
-        `widths` are the channels of each level of cells, finest first; the last are those of the cells themselves.
-        """
+        """A module: forward(Cells) -> {name: (B, ...)} raw arrays; loss(raw, target) -> (B,). `widths`: the channels of
+        each level of cells, finest first; the last are those of the cells themselves."""
         module: nn.Module = import_module(f"{type(self).__module__}.head").Head(spec, widths)
         return module
 

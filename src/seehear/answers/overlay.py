@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 
-from PIL import Image, ImageColor, ImageDraw
+from PIL import Image, ImageDraw
 
-from seehear.answers.figure import INK, PAPER
+from seehear.answers.class_marks import ink_on
 from seehear.answers.fonts import choose_font, text_width_px, truncate
 
 TARGET_SIDE_PX = 480  # of the longer side of a small picture once enlarged, roughly
 LINES, MIN_FONT_PX = 30, 10  # lines of text that fit down a picture, unless letters became smaller
-BRIGHT = 150  # of 255: luma (Rec. 601) above which dark letters are easier to read
 
 
 def enlarge(picture: Image.Image) -> Image.Image:
@@ -41,6 +40,6 @@ class Captions:
         text = truncate(caption, width_px - 2 * self._padding_px, self._font_px)
         font, text = choose_font(text, self._font_px)
         self.draw.rectangle((x, y, x + width_px - 1, y + self.line_px - 1), fill=background)
-        red, green, blue = ImageColor.getrgb(background)[:3]
-        ink = INK if 0.299 * red + 0.587 * green + 0.114 * blue > BRIGHT else PAPER
-        self.draw.text((x + self._padding_px, y + self.line_px / 2), text, fill=ink, font=font, anchor="lm")
+        self.draw.text(
+            (x + self._padding_px, y + self.line_px / 2), text, fill=ink_on(background), font=font, anchor="lm"
+        )

@@ -37,8 +37,9 @@ def add_staged(
     known = save_files(connection, (file for each in new for file in each.inputs.values()))
     store.publish(staging, known.values())
     column = find_answer_column(connection)
-    strata = [column.stratum(each.answers[column.heading]) for each in new if column and column.heading in each.answers]
-    done = make_edits(connection, change, edit_new_classes(connection, map(check_class, strata)), done)
+    cells = [each.answers[column.heading] for each in new if column and column.heading in each.answers]
+    names = dict.fromkeys(check_class(name) for cell in cells if column for name in column.classes(cell))
+    done = make_edits(connection, change, edit_new_classes(connection, names), done)
     stored = [
         replace(
             each,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -28,6 +29,12 @@ class AnswerColumn(NamedTuple):
     def stratum(self, cell: str) -> str:
         """The class that a cell gives; "" for kinds without."""
         return self.kind.stratum(cell)
+
+    def classes(self, cell: str) -> Sequence[str]:
+        """All classes in a cell: that of the example, or those of the regions drawn on it."""
+        if self.kind.regions is not None:
+            return self.kind.regions.labels(cell)
+        return [stratum] if (stratum := self.stratum(cell)) else []
 
     def to_setting(self) -> str:
         return json.dumps({"heading": self.heading, "kind": self.kind_name})

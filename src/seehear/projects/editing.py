@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from seehear.amounts import format_count
 from seehear.errors import InputError, UsageError
 from seehear.projects.columns import AnswerColumn, read_setting
-from seehear.projects.examples import Query, edit_new_classes, list_classes, list_ids
+from seehear.projects.examples import Query, edit_new_classes, list_classes, list_ids, read_examples
 from seehear.projects.fields import FIELDS, PRESENT, Edit
 from seehear.projects.history import LONGEST_SHOWN, begin_change, discard_if_empty, make_edits, shorten
 from seehear.projects.schema import LONGEST_CLASS
@@ -29,14 +29,15 @@ def label(
 ) -> int | None:
     """Set the answer of examples; None takes it away. See `Project.label`."""
     cell = None if answer is None else check_answer(column, answer)
-    stratum = "" if cell is None else check_class(column.stratum(cell))
+    stratum = "" if cell is None else column.stratum(cell)
+    names = [] if cell is None else [check_class(name) for name in column.classes(cell)]
     count = format_count(len(set(ids)), "example")
     if cell is None:
         what = f"took the answer from {count}"
     else:
         what = f"put {count} into {shorten(stratum)}" if stratum else f"answered {count}"
     change = begin_change(connection, who, what)
-    done = make_edits(connection, change, edit_new_classes(connection, [stratum]))
+    done = make_edits(connection, change, edit_new_classes(connection, names))
     return _set(connection, change, ("answer", column.heading), ids, cell, expected, done)
 
 
@@ -81,12 +82,25 @@ def rename_class(connection: Connection, who: str, column: AnswerColumn, name: s
     edits = [Edit("class", None, name, position, None)]
     edits += [] if join else [Edit("class", None, new, None, position)]
     done = make_edits(connection, change, edits)
+    make_edits(connection, change, _rename_in_answers(connection, column, name, new), done)
+    return change
+
+
+def _rename_in_answers(connection: Connection, column: AnswerColumn, name: str, new: str) -> list[Edit]:
+    regions = column.kind.regions
+    query = Query(stratum=name) if regions is None else Query(answered=True)
     ids = [
         number
         for removed in (False, True)
-        for number in list_ids(connection, column.heading, Query(stratum=name, removed=removed), None)
+        for number in list_ids(connection, column.heading, query._replace(removed=removed), None)
     ]
-    return _set(connection, change, ("answer", column.heading), ids, new, done=done)
+    cells = {each.id: each.answers[column.heading] for each in read_examples(connection, ids)}
+    renamed = {number: new if regions is None else regions.rename(cell, name, new) for number, cell in cells.items()}
+    return [
+        Edit("answer", number, column.heading, cell, renamed[number])
+        for number, cell in cells.items()
+        if name in column.classes(cell)
+    ]
 
 
 def set_setting(connection: Connection, who: str, name: str, value: Any) -> int | None:

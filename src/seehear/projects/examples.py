@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from seehear.media import format_span
 from seehear.problems import RowProblem
+from seehear.projects.columns import AnswerColumn
 from seehear.projects.content_store import StoredFile
 from seehear.projects.fields import PRESENT, Edit, chunks, insert_answers
 from seehear.projects.history import make_edits, record_edits
@@ -121,7 +122,7 @@ class Query(NamedTuple):
 class Counts:
     """How many examples a project has.
 
-    classes   by class, in their fixed order, also those without examples
+    classes   by class, in their fixed order, also those without examples; {} where classes are of regions
     parts     by part; "" for the undecided
     """
 
@@ -237,21 +238,22 @@ def list_ids(connection: Connection, heading: str | None, query: Query, limit: i
     return list(connection.execute(select.order_by(examples.c.id).limit(limit)).scalars())
 
 
-def count_examples(connection: Connection, heading: str | None) -> Counts:
+def count_examples(connection: Connection, column: AnswerColumn | None) -> Counts:
     present = examples.c.removed.is_(False)
     number = sa.func.count().label("number")
     parts = connection.execute(sa.select(examples.c.part, number).where(present).group_by(examples.c.part)).all()
     by_class = connection.execute(
         sa.select(answers.c.stratum, number)
         .join(examples, examples.c.id == answers.c.example_id)
-        .where(present, answers.c.heading == (heading or ""))
+        .where(present, answers.c.heading == (column.heading if column else ""))
         .group_by(answers.c.stratum)
     ).all()
     counted: dict[str, int] = {row.stratum: row.number for row in by_class}
+    names = [] if column and column.kind.regions else list_classes(connection)
     return Counts(
         examples=sum(row.number for row in parts),
         answered=sum(counted.values()),
-        classes=dict.fromkeys(list_classes(connection), 0) | {name: counted[name] for name in sorted(counted) if name},
+        classes=dict.fromkeys(names, 0) | {name: counted[name] for name in sorted(counted) if name},
         parts={row.part: row.number for row in parts},
     )
 

@@ -128,7 +128,7 @@ class Project:
 
     def counts(self) -> Counts:
         with self.database.reading() as connection:
-            return example_tables.count_examples(connection, _heading(connection))
+            return example_tables.count_examples(connection, find_answer_column(connection))
 
     def examples(self, query: Query = ALL, *, limit: int | None = PAGE) -> Sequence[Example]:
         """One page of examples; for the next one, give the last id as `query.after`. `limit=None` for all."""

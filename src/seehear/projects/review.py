@@ -270,8 +270,8 @@ class Review:
             done = make_edits(connection, change, [Edit("review", None, str(number), WAITING, state)])
             column = require_column(find_answer_column(connection))
             cell = None if cell is None else check_answer(column, cell)
-            stratum = "" if cell is None else check_class(column.stratum(cell))
-            done = make_edits(connection, change, edit_new_classes(connection, [stratum]), done)
+            names = [] if cell is None else map(check_class, column.classes(cell))
+            done = make_edits(connection, change, edit_new_classes(connection, names), done)
             example = NewExample(
                 kept.name,
                 kept.inputs,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seehear.answers.boxes import answer, metric
+from seehear.answers.boxes import answer, drawing, metric
 from seehear.answers.boxes.answer import Boxes as Boxes
 from seehear.answers.boxes.answer import BoxesSpec as BoxesSpec
 from seehear.answers.boxes.box import Box as Box
@@ -24,6 +24,7 @@ class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
         merge_tiles=answer.merge_tiles,
         tracker=BoxTracker,
     )
+    regions = drawing.REGIONS
 
     plan = staticmethod(answer.plan)
     fits = staticmethod(answer.fits)

@@ -119,14 +119,15 @@ class Boxes:
         """A table, and COCO results without `image_id`, which only the caller knows."""
         return {"csv": to_csv(self.boxes).encode(), "json": json.dumps(to_coco(self.boxes)).encode()}
 
-    def draw_on(self, picture: Image) -> Image:
+    def draw_on(self, picture: Image, classes: Sequence[str] = ()) -> Image:
         """A copy of a picture with boxes, classes and confidences. Small pictures are enlarged.
 
         Boxes that are not accepted have thin lines.
         """
         from seehear.answers.boxes.overlay import draw_on
 
-        return draw_on(picture, self.boxes, self.classes or sorted({box.label for box in self.boxes}))
+        known = self.classes or sorted({box.label for box in self.boxes})
+        return draw_on(picture, self.boxes, list(dict.fromkeys([*classes, *known])))
 
     def to_marked_text(self) -> str:
         """The number of boxes of each class, and how many of them are not accepted."""

@@ -30,15 +30,16 @@ class Box:
 
     def to_truth(self) -> dict[str, Any]:
         """What `parse_boxes` reads."""
-        return {"label": self.label, "xyxy": list(self.xyxy), **self._marks()}
+        return {"label": self.label, "xyxy": list(self.xyxy), **self.marks}
 
     def to_json(self) -> dict[str, Any]:
         corners = [round(corner, 2) for corner in self.xyxy]
         track = {} if self.track is None else {"track": self.track}
         confidence = {"confidence": round(self.confidence, 4), "accepted": self.accepted}
-        return {"label": self.label, "xyxy": corners, **confidence, **track, **self._marks()}
+        return {"label": self.label, "xyxy": corners, **confidence, **track, **self.marks}
 
-    def _marks(self) -> dict[str, bool]:
+    @property
+    def marks(self) -> dict[str, bool]:
         return {mark: True for mark in ("crowd", "difficult") if getattr(self, mark)}
 
 

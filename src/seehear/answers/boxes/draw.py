@@ -11,7 +11,7 @@ from PIL import Image
 
 from seehear.answers.boxes.answer import BoxesSpec
 from seehear.answers.boxes.metric import average_precision, curve
-from seehear.answers.boxes.overlay import COLOURS
+from seehear.answers.class_marks import COLOURS
 from seehear.answers.figure import Axis, Plot, truncate
 
 Array = NDArray[Any]

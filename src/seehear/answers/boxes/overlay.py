@@ -7,10 +7,8 @@ from collections.abc import Iterable, Sequence
 from PIL import Image
 
 from seehear.answers.boxes.box import Box
+from seehear.answers.class_marks import mark_classes
 from seehear.answers.overlay import Captions, enlarge
-
-# Okabe & Ito, "Color Universal Design" (2008): distinguishable with colour vision deficiency.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f00", "#000000")
 
 Corners = tuple[float, float, float, float]
 
@@ -22,7 +20,8 @@ def draw_on(picture: Image.Image, boxes: Sequence[Box], classes: Sequence[str]) 
     width = max(1, round(min(image.size) / 200))
     factor = image.width // picture.width
     corners = [(x1 * factor, y1 * factor, x2 * factor, y2 * factor) for x1, y1, x2, y2 in (box.xyxy for box in boxes)]
-    colours = [COLOURS[classes.index(box.label) % len(COLOURS)] for box in boxes]
+    marks = {mark.name: mark.colour for mark in mark_classes(classes)}
+    colours = [marks[box.label] for box in boxes]
     texts = [_caption(box) for box in boxes]
     places = _place(texts, corners, captions)
     # The most confident box is drawn last, above the others, and all captions above all boxes.

@@ -10,6 +10,7 @@ from seehear.serve.pages import (
     arriving,
     creating,
     demonstrating,
+    drawing,
     home,
     marking,
     model,
@@ -24,7 +25,7 @@ from seehear.serve.pages.previews import Previews
 from seehear.serve.pages.routing import add_page_errors
 
 PAGES = (
-    *(api_docs, home, creating, demonstrating, teaching, arriving, marking, answering_examples),
+    *(api_docs, home, creating, demonstrating, teaching, arriving, marking, drawing, answering_examples),
     *(training, trying, reviewing, versions, model, project_settings),
 )
 

@@ -8,8 +8,14 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from seehear.projects.examples import Query
+from seehear.errors import SeehearError
+from seehear.projects import Project
+from seehear.projects.columns import AnswerColumn
+from seehear.projects.examples import Example, Query
+from seehear.serve.answering import BusyError
+from seehear.serve.pages import drawing
 from seehear.serve.pages.chapters import render_chapter
+from seehear.serve.pages.drawing import Proposals
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.marking import describe_recording
 from seehear.serve.pages.open_projects import find_project, project_address
@@ -21,13 +27,30 @@ router = page_router()
 
 
 @router.get("/p/{slug}/teach/{number}")
-def show(request: Request, slug: str, number: int, done: int = 0, chosen: int = 0) -> Response:
-    """chosen: the stretch of a recording that was just marked."""
+async def show(
+    request: Request, slug: str, number: int, done: int = 0, chosen: int = 0, propose: bool = False
+) -> Response:
+    """chosen: the stretch of a recording that was just marked. propose: also what the version that answers would draw
+    on a picture."""
     project = find_project(request, slug)
-    example = project.example(number)
-    column = project.answer_column()
+    example = await asyncio.to_thread(project.example, number)
+    column = await asyncio.to_thread(project.answer_column)
+    if column is None or column.kind.regions is None:
+        return await asyncio.to_thread(_show, request, project, column, example, done, chosen)
+    proposed = Proposals()
+    if propose:
+        try:
+            proposed = await drawing.propose(request, project, column, example)
+        except (SeehearError, BusyError) as error:
+            proposed = Proposals(words=f"Nothing could be proposed: {error}")
+    return await asyncio.to_thread(drawing.show_drawing, request, project, column, example, proposed, done)
+
+
+def _show(
+    request: Request, project: Project, column: AnswerColumn | None, example: Example, done: int, chosen: int
+) -> Response:
     heading = "" if column is None else column.heading
-    following = project.examples(Query(after=number, answered=False), limit=1)
+    following = project.examples(Query(after=example.id, answered=False), limit=1)
     recording = describe_recording(project, example, column)
     return render_chapter(
         request,
@@ -39,9 +62,9 @@ def show(request: Request, slug: str, number: int, done: int = 0, chosen: int = 
         words=column is not None and column.kind.decoding is not None,
         writable=column is not None and column.kind.spatial is None,
         following=following[0].id if following else None,
-        changes=project.history(example=number, limit=20),
+        changes=project.history(example=example.id, limit=20),
         **({"done": project.change(done)} if recording is None else {"marked": project.change(done), **recording}),
-        chosen=chosen or number,
+        chosen=chosen or example.id,
     )
 
 

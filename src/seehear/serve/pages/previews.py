@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from threading import Lock
@@ -56,31 +56,32 @@ class Previews:
         return self._kept.get(key)
 
 
-def draw_preview(sense: str, source: Any, answer: Any = None) -> Preview:
+def draw_preview(sense: str, source: Any, answer: Any = None, classes: Sequence[str] = ()) -> Preview:
     """A JPEG of one input: the picture, or the spectrogram of a sound; with the answer drawn on it if it has positions.
 
+    classes   of the project, in their order, which decides the colour of each
     Raises InputError for what cannot be read.
     """
     picture: Image.Image = SENSES[sense].draw(SENSES[sense].read(source))
     if hasattr(answer, "draw_on"):
-        picture = answer.draw_on(picture)
+        picture = answer.draw_on(picture, classes)
     return Preview(to_jpeg(picture, LONGEST_SIDE_PX), "image/jpeg")
 
 
-def to_jpeg(picture: Image.Image, longest_side_px: int) -> bytes:
+def to_jpeg(picture: Image.Image, longest_side_px: int, comment: str = "") -> bytes:
     picture = picture.convert("RGB")
     picture.thumbnail((longest_side_px, longest_side_px), Image.Resampling.BILINEAR, reducing_gap=2.0)
     file = BytesIO()
-    picture.save(file, "JPEG", quality=JPEG_QUALITY)
+    picture.save(file, "JPEG", quality=JPEG_QUALITY, comment=comment)
     return file.getvalue()
 
 
-def make_previews(inputs: Mapping[str, Upload], answer: Any) -> list[Preview]:
+def make_previews(inputs: Mapping[str, Upload], answer: Any, classes: Sequence[str] = ()) -> list[Preview]:
     """Of each input, by sense: something to look at, and sound that a browser can play."""
     made = []
     for sense, upload in inputs.items():
         try:
-            made.append(draw_preview(sense, upload.source, answer))
+            made.append(draw_preview(sense, upload.source, answer, classes))
         except InputError:  # the answer says why
             continue
         kind = SOUND_TYPES.get(upload.name.rpartition(".")[2].lower())

@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 import seehear
-from seehear.amounts import format_count
+from seehear.amounts import format_count, pluralise
+from seehear.answers.regions import Region
 from seehear.projects.examples import Example
 from seehear.projects.kept_answers import KeptAnswer
 from seehear.serve.open_projects import Learning, OpenProjects
@@ -75,6 +76,9 @@ def environment() -> jinja2.Environment:
         "moment": to_moment,
         "clock": format_clock,
         "thumbnail_version": thumbnail_version,
+        "plural": pluralise,
+        "outline_path": to_outline_path,
+        "plain_number": to_plain_number,
     }
     made.globals |= {"static": read_static_files().address, "model_address": model_address}
     return made
@@ -102,6 +106,21 @@ def to_moment(at: datetime) -> str:
     """14 November 2026 09:12, in the time zone of this machine."""
     local = at.astimezone()
     return f"{local.day} {local:%B %Y %H:%M}"
+
+
+def to_outline_path(region: Region | None) -> str:
+    """The path of a region for SVG; "" for none."""
+    if region is None:
+        return ""
+    x, y = region.corners[::2], region.corners[1::2]
+    if len(x) == 2:  # of a box
+        x, y = (x[0], x[1], x[1], x[0]), (y[0], y[0], y[1], y[1])
+    return "M" + "L".join(f"{across:.2f} {down:.2f}" for across, down in zip(x, y, strict=True)) + "Z"
+
+
+def to_plain_number(value: float) -> str:
+    """3 rather than 3.0, as people type it; with at most three decimals."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def with_article(noun: str) -> str:

@@ -14,6 +14,7 @@ from fastapi import Request
 from starlette.datastructures import URL, UploadFile
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from seehear.answers.class_marks import mark_classes
 from seehear.errors import SeehearError, UsageError
 from seehear.projects import Project
 from seehear.projects.columns import SENSES, AnswerColumn
@@ -22,6 +23,7 @@ from seehear.projects.examples import Example, Query
 from seehear.projects.history import Change
 from seehear.projects.project import PAGE
 from seehear.serve.pages.chapters import next_chapter, render_chapter
+from seehear.serve.pages.drawing import show_list
 from seehear.serve.pages.fields import Fields, parse_number, read_fields
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.routing import page_router
@@ -60,6 +62,8 @@ def show(
     project = find_project(request, slug)
     counts = project.counts()
     column = project.answer_column()
+    if column is not None and column.kind.regions is not None:
+        return show_list(request, project, column, after, done)
     if column is None or column.kind.extension is None:  # its answers are not classes
         return _list(request, project, column, after, project.change(done))
     narrowed = kind is not None or unplaced
@@ -112,9 +116,13 @@ async def remove(request: Request, slug: str) -> Response:
 
 @router.post("/p/{slug}/teach/kind")
 async def add_kind(request: Request, slug: str) -> Response:
-    """Form field: name."""
+    """Form field: name. A script gets the marks of all kinds."""
     fields = await read_fields(request)
-    change = await asyncio.to_thread(find_project(request, slug).add_class, fields.last("name"))
+    project = find_project(request, slug)
+    change = await asyncio.to_thread(project.add_class, fields.last("name"))
+    if "application/json" in request.headers.get("accept", ""):
+        marks = mark_classes(await asyncio.to_thread(project.classes))
+        return JSONResponse({"classes": [mark._asdict() for mark in marks]})
     return _back(request, fields, slug, change)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -15,7 +16,7 @@ from seehear.projects.kept_answers import KeptAnswer
 from seehear.senses import SENSES
 from seehear.serve.pages.previews import to_jpeg
 
-SIDES_PX = {"small": 200, "large": 1024}
+SIDES_PX = {"small": 200, "large": 1024, "screen": 2048}
 FOLDER = "thumbnails"
 
 
@@ -29,10 +30,22 @@ def find_thumbnail(project: Project, example: Example | KeptAnswer, size: str) -
     try:
         return file.read_bytes()
     except FileNotFoundError:
-        content = to_jpeg(_draw(project, example, sense), SIDES_PX[size])
+        picture = _draw(project, example, sense)
+    content = to_jpeg(picture or _crossed_out(), SIDES_PX[size], f"{picture.width} {picture.height}" if picture else "")
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, content)
     return content
+
+
+def find_size(project: Project, example: Example) -> tuple[int, int] | None:
+    """(width, height) of an example's first input, upright, in its own pixels; None if it cannot be read any more.
+
+    The thumbnail for the screen has it in its comment: so a large picture is decoded only once.
+    """
+    with Image.open(BytesIO(find_thumbnail(project, example, "screen"))) as thumbnail:
+        comment = thumbnail.info.get("comment", b"").decode()
+    width, _, height = comment.partition(" ")
+    return (int(width), int(height)) if height else None
 
 
 def _file(folder: Path, example: Example | KeptAnswer, sense: str, size: str) -> Path:
@@ -41,10 +54,15 @@ def _file(folder: Path, example: Example | KeptAnswer, sense: str, size: str) ->
     return folder / FOLDER / name[:2] / f"{name[2:]}.jpg"
 
 
-def _draw(project: Project, example: Example | KeptAnswer, sense: str) -> Image.Image:
+def _draw(project: Project, example: Example | KeptAnswer, sense: str) -> Image.Image | None:
     try:
         picture: Image.Image = SENSES[sense].draw(SENSES[sense].read(project.sources(example)[sense]))
     except InputError:
-        picture = Image.new("L", (120, 120), 235)
-        ImageDraw.Draw(picture).line((20, 20, 100, 100), fill=120, width=3)
+        return None
+    return picture
+
+
+def _crossed_out() -> Image.Image:
+    picture = Image.new("L", (120, 120), 235)
+    ImageDraw.Draw(picture).line((20, 20, 100, 100), fill=120, width=3)
     return picture

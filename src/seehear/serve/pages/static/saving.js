@@ -1,0 +1,32 @@
+// Sends a form until the server answers. What is on the page stays there in the meantime.
+
+const PAUSE_MS = 3000;
+
+// `tell` says in words what goes wrong. Resolves to what the server answered, or to null if it refused.
+export async function sendUntilAnswered(address, fields, tell, kept) {
+  for (;;) {
+    try {
+      const response = await fetch(address, {
+        method: "POST",
+        body: new URLSearchParams(fields),
+        headers: { Accept: "application/json", "HX-Request": "true" },
+      });
+      if (response.ok) return await response.json();
+      if (response.status < 500) {
+        tell(await wordsOf(response));
+        return null;
+      }
+      tell(`Not saved: the server is busy. ${kept}`);
+    } catch {
+      tell(`Not saved: the server does not answer. ${kept}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}
+
+// The text of an error, which comes as a part of a page.
+export async function wordsOf(response) {
+  const part = document.createElement("template");
+  part.innerHTML = await response.text();
+  return part.content.textContent.replace(/\s+/g, " ").trim();
+}
