@@ -95,6 +95,79 @@ def test_from_the_first_picture_to_a_version_that_is_taken_back(browser: Browser
     assert not browser.foreign_requests()
 
 
+def train(browser: Browser, number: int) -> None:
+    browser.open("/p/boards/train")
+    browser.find(".band button").click()
+    browser.open("/p/boards/train")
+    browser.wait_for(f"Version {number}")
+
+
+def press_key(browser: Browser, key: str) -> None:
+    ActionChains(browser.driver).send_keys(key).perform()
+
+
+def test_what_was_tried_is_kept_reviewed_by_keys_and_learned_from(browser: Browser, tmp_path: Path) -> None:
+    make_project(browser, tmp_path)
+    train(browser, 1)
+    browser.open("/p/boards/review")
+    browser.wait_for("Nothing is kept, so nothing can wait")
+    check(browser)
+    browser.press("Keep what it is unsure of…")
+    browser.find("input[value=unsure]").click()
+    browser.press("Save")
+    browser.wait_for("decided that unsure answers are kept for 30 days")
+    check(browser)
+    for number, level in enumerate((0.49, 0.5, 0.51, 0.52)):
+        path = tmp_path / f"tried-{number}.png"
+        path.write_bytes(picture_file(level))
+        browser.open("/p/boards/try")
+        browser.find("input[type=file]").send_keys(str(path))
+        browser.wait_for("I don’t know")
+    browser.open("/p/boards")  # leads to what is next
+    browser.wait_for("1 of 4")
+    check(browser)
+    for key, place in (("2", "2 of 4"), ("0", "3 of 4"), ("s", "4 of 4"), ("z", "3 of 4"), ("x", "4 of 4")):
+        press_key(browser, key)
+        browser.wait_for(place)
+    assert browser.find("#chapters .count").text == "1"
+    press_key(browser, "\n")
+    browser.wait_for("Nothing waits")
+    check(browser)
+    press_key(browser, "z")
+    browser.wait_for("4 of 4")
+    press_key(browser, "1")
+    browser.wait_for("Nothing waits")
+    browser.press("Enough for now: train with these 2")
+    train(browser, 2)
+    browser.open("/p/boards/settings")
+    browser.press("Delete 1 answer…")
+    browser.wait_for("Delete 1 answer?")
+    check(browser)
+    browser.press("Keep it")
+    browser.press("Delete 1 answer…")
+    browser.find("dialog button").click()
+    browser.wait_for("1 kept answer deleted")
+    assert not browser.violations()
+    assert not browser.foreign_requests()
+
+
+def test_the_menu_leads_to_other_projects_and_single_keys_can_be_off(browser: Browser, tmp_path: Path) -> None:
+    for name in ("Boards", "Ward notes"):
+        browser.open("/new?answer=label&senses=image")
+        browser.find("#name").send_keys(name)
+        browser.press("Begin")
+        browser.wait_for("Show it some of each kind")
+    browser.find(".menu summary").click()
+    check(browser)
+    browser.find(".menu a[href='/p/boards']").click()
+    browser.wait_for("Show it some of each kind")
+    assert browser.driver.current_url.endswith("/p/boards/teach")
+    browser.open("/settings")
+    browser.driver.execute_script("arguments[0].click()", browser.find("input[name=keys][value=off]"))
+    browser.find("#looks button").click()
+    assert browser.find("body").get_attribute("data-single-keys") == "off"
+
+
 @pytest.mark.parametrize("address", ("/help/keys", "/licences", "/settings"))
 def test_other_pages_are_accessible(browser: Browser, address: str) -> None:
     browser.open(address)
