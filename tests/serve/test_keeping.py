@@ -17,6 +17,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import scribe
+import tiny
 from made_projects import add_version, make_project
 from seehear.errors import SeehearError
 from seehear.projects import Project, kept_answers
@@ -167,6 +168,24 @@ def test_a_disk_that_refuses_fails_no_answer(
     ask(served, picture_file())
     assert not keeper(served).problem("boards")
     assert project.review.count_waiting() == 1
+
+
+def test_what_was_kept_is_examined_while_nobody_asks(
+    served: TestClient, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swapped = {"classes": tiny.CLASSES[::-1], "several": False, "counts": (10, 10)}
+    add_version(project, 2, tiny.bundle(answer=swapped))
+    project.review.keep(30)
+    monkeypatch.setattr(keeping, "EXAMINE_EVERY_S", 0.05)
+    ask(served, picture_file(0.9))
+    keeper(served)
+    assert project.review.queue()[0].other is None  # somebody has just asked
+    monkeypatch.setattr(keeping, "IDLE_S", 0.0)
+    ask(served, picture_file(0.1))
+    end_s = time.monotonic() + 20
+    while any(each.other is None for each in project.review.queue()) and time.monotonic() < end_s:
+        time.sleep(0.02)
+    assert {each.other for each in project.review.queue()} == {(2, "dark"), (2, "bright")}
 
 
 def test_what_waits_is_written_when_the_server_stops(project: Project) -> None:

@@ -72,6 +72,7 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
         app.include_router(each.router)
     app.state.projects = OpenProjects(settings.projects, models)
     app.state.keeper = keeper = Keeper(app.state.projects, metrics.count_kept)
+    answerer.listeners.append(keeper.note_answer)
     add_pages(app)
     # The last that is added is the first that a request passes.
     app.add_middleware(KeepingAfterwards, keeper=keeper)

@@ -1,7 +1,8 @@
 """Keeps answers of projects' versions for review, after they were sent, where the project's settings say so.
 
 A thread of its own writes them. What waits for it is bounded: an answer for which there is no room is not kept, and
-counted. So keeping neither slows an answer nor fails it.
+counted. So keeping neither slows an answer nor fails it. While nobody asks, the same thread examines what was kept, so
+that the most useful answers come first in the review.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from seehear.errors import SeehearError
 from seehear.projects.kept_answers import Keeping, NamedBytes, NamedFile
 from seehear.runtime.prediction import Prediction
+from seehear.serve.answering import Answered
 from seehear.serve.models import ServedModel
 from seehear.serve.open_projects import OpenProjects
 from seehear.serve.uploads import Upload
@@ -31,6 +33,9 @@ from seehear.serve.uploads import Upload
 MOST_WAITING, MOST_BYTES = 100, 256 << 20  # answers, and their files
 FRESH_S = 1.0  # for which a setting that was read is believed
 EXPIRE_EVERY_S = 3600.0
+IDLE_S = 10.0  # without an answer, before kept ones are examined
+EXAMINED_TOGETHER = 16  # for about as long somebody who asks then must share the processor
+EXAMINE_EVERY_S = 60.0  # while there is nothing to examine
 CLOSE_S = 10.0  # to write what waits when the server stops
 KEPT, DROPPED, FAILED = "kept", "dropped", "failed"
 _TO_KEEP = "to_keep"  # in the state of a request
@@ -65,12 +70,17 @@ class Keeper:
         self._problems: dict[str, str] = {}
         self._changed = Condition()
         self._closed = self._busy = False
+        self._expire_s = self._examine_s = self._answered_s = time.monotonic()
         self._thread = Thread(target=self._work, name="seehear-keeper", daemon=True)
 
     def start(self) -> None:
         """Begin by deleting what was kept for long enough."""
         self._busy = True
         self._thread.start()
+
+    def note_answer(self, _: Answered) -> None:
+        """A listener of the Answerer: somebody asks."""
+        self._answered_s = time.monotonic()
 
     def make_item(
         self, model: ServedModel, files: Mapping[str, Upload], prediction: Prediction, source: str
@@ -126,13 +136,15 @@ class Keeper:
         self._thread.join(CLOSE_S)
 
     def _work(self) -> None:
-        expire_s = time.monotonic()
         while not self._closed:
-            if time.monotonic() >= expire_s:
+            if time.monotonic() >= self._expire_s:
                 self._expire()
-                expire_s = time.monotonic() + EXPIRE_EVERY_S
-            if item := self._take(expire_s - time.monotonic()):
+                self._expire_s = time.monotonic() + EXPIRE_EVERY_S
+            idle_s = max(self._answered_s + IDLE_S, self._examine_s)
+            if item := self._take(min(self._expire_s, idle_s) - time.monotonic()):
                 self._write(item)
+            elif time.monotonic() >= max(self._answered_s + IDLE_S, self._examine_s) and not self._examine():
+                self._examine_s = time.monotonic() + EXAMINE_EVERY_S
 
     def _take(self, patience_s: float) -> _Item | None:
         with self._changed:
@@ -174,6 +186,14 @@ class Keeper:
         for entry in self._projects.list():
             with suppress(SeehearError):  # the list of projects shows it
                 self._projects.get(entry.slug).review.delete_kept(expired=True)
+
+    def _examine(self) -> bool:
+        """Examine some answers of one project. Returns whether there were any."""
+        for entry in self._projects.list():
+            with suppress(SeehearError):  # such as a version whose file is gone
+                if self._projects.get(entry.slug).review.examine(limit=EXAMINED_TOGETHER):
+                    return True
+        return False
 
 
 class KeepingAfterwards:
