@@ -202,15 +202,14 @@ def keep(  # noqa: PLR0913 - each flag is an argument
         deleted = opened.review.delete_kept(expired=not delete)
         keeping, waiting = opened.review.keeping(), opened.review.count_waiting()
         state = {
-            "days": None if keeping is None else keeping.days,
-            "what": "nothing" if keeping is None else keeping.what,
+            "what": keeping.what,
+            "days": keeping.days,
             "waiting": waiting,
             "deleted": deleted,
         }
 
         def describe() -> str:
-            kept = "nothing is kept" if keeping is None else str(keeping)
-            return f"{kept}; {format_count(waiting, 'answer')} to review, {deleted:,} deleted"
+            return f"{keeping}; {format_count(waiting, 'answer')} to review, {deleted:,} deleted"
 
         _print(json, state, describe)
 

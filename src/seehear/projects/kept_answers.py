@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 KEEP_DAYS, KEEP_WHAT = "keep", "keep_what"  # settings
 NOTHING, UNSURE, EVERYTHING = "nothing", "unsure", "everything"
-MOST_DAYS = 3650
+USUAL_DAYS, MOST_DAYS = 30, 3650
 WAITING, ACCEPTED, CORRECTED, NONE = "waiting", "accepted", "corrected", "none"
 SKIPPED, DISMISSED = "skipped", "dismissed"
 UNREVIEWED = WAITING, SKIPPED, DISMISSED  # that nothing was learned from
@@ -128,10 +128,12 @@ class KeptAnswer:
         }
 
 
-def read_keeping(connection: Connection) -> Keeping | None:
-    """None if nothing was ever kept."""
+def read_keeping(connection: Connection) -> Keeping:
+    """What a project keeps: nothing, unless somebody said otherwise."""
     days, what = read_setting(connection, KEEP_DAYS), read_setting(connection, KEEP_WHAT)
-    return None if days is None else Keeping(EVERYTHING if what is None else json.loads(what), json.loads(days))
+    if days is None:
+        return Keeping(NOTHING, USUAL_DAYS)
+    return Keeping(EVERYTHING if what is None else json.loads(what), json.loads(days))
 
 
 def check_keeping(keeping: Keeping) -> Keeping:
@@ -149,7 +151,7 @@ def record(
     """See `Review.record`."""
     with project.database.reading() as connection:
         keeping = read_keeping(connection)
-    if keeping is None or prediction.answer is None or not read or not keeping.wants(prediction):
+    if prediction.answer is None or not read or not keeping.wants(prediction):
         return None
     row = _to_row(prediction, prediction.answer, read) | {"number": version, "source": source}
     with project.store.staging() as staging:
@@ -172,10 +174,7 @@ def delete_unreviewed(project: Project, *, expired: bool) -> int:
     with project.database.writing() as connection:
         where: list[sa.ColumnElement[bool]] = [predictions.c.state.in_(UNREVIEWED)]
         if expired:
-            keeping = read_keeping(connection)
-            if keeping is None:
-                return 0
-            where += [predictions.c.at_s < time.time() - DAY_S * keeping.days]
+            where += [predictions.c.at_s < time.time() - DAY_S * read_keeping(connection).days]
         deleted = connection.execute(predictions.delete().where(*where)).rowcount
     if deleted:
         project.delete_unused_files()

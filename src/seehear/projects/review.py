@@ -94,17 +94,14 @@ class Review:
         project = self._project
         with project.database.writing() as connection:
             before = read_keeping(connection)
-            if days is None:
-                if before is None:
-                    return None
-                keeping = Keeping(NOTHING, before.days)
-            else:
-                keeping = check_keeping(Keeping(what, days))
+            if days is None and before.what == NOTHING:
+                return None
+            keeping = Keeping(NOTHING, before.days) if days is None else check_keeping(Keeping(what, days))
             values = {KEEP_WHAT: keeping.what, KEEP_DAYS: keeping.days}
             return set_settings(connection, project.who, values, f"decided that {keeping}")
 
-    def keeping(self) -> Keeping | None:
-        """What is kept, and for how long; None if nothing was ever kept."""
+    def keeping(self) -> Keeping:
+        """What is kept, and for how long."""
         with self._project.database.reading() as connection:
             return read_keeping(connection)
 

@@ -66,7 +66,7 @@ class Keeper:
         self._projects, self._count = projects, count
         self._items: deque[_Item] = deque()
         self._bytes = 0
-        self._settings: dict[str, tuple[float, Keeping | None]] = {}
+        self._settings: dict[str, tuple[float, Keeping]] = {}
         self._problems: dict[str, str] = {}
         self._changed = Condition()
         self._closed = self._busy = False
@@ -89,8 +89,8 @@ class Keeper:
         found = self._projects.version_of(model)
         if found is None or not files or prediction.answer is None:
             return None
-        read_s, keeping = self._settings.get(found[0], (float("-inf"), None))
-        if time.monotonic() - read_s < FRESH_S and not (keeping and keeping.wants(prediction)):
+        setting = self._settings.get(found[0])
+        if setting and time.monotonic() - setting[0] < FRESH_S and not setting[1].wants(prediction):
             return None
         try:
             held = {upload: _hold(upload) for upload in set(files.values())}
@@ -163,7 +163,7 @@ class Keeper:
             review = self._projects.get(item.slug).review
             keeping = review.keeping()
             self._settings[item.slug] = time.monotonic(), keeping
-            if keeping and keeping.wants(item.prediction):
+            if keeping.wants(item.prediction):
                 review.record(item.prediction, item.files, version=item.version, source=item.source)
                 self._problems.pop(item.slug, None)
                 self._count(item.slug, KEPT)

@@ -15,7 +15,6 @@ from seehear.projects.examples import Counts, Example
 from seehear.serve.open_projects import OpenProjects
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.open_projects import project_address
-from seehear.serve.pages.project_settings import USUAL
 from seehear.serve.pages.rendering import KEYS_COOKIE, THEME_COOKIE, THEMES, render, to_sentence
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.static_files import serve_static, vendored
@@ -99,7 +98,7 @@ def _describe_keeping(projects: OpenProjects, entry: ProjectEntry) -> KeepingLin
     address = f"{project_address(entry.slug)}/settings"
     try:
         review = projects.get(entry.slug).review
-        return KeepingLine(entry.name, address, to_sentence(str(review.keeping() or USUAL)), review.count_kept())
+        return KeepingLine(entry.name, address, to_sentence(str(review.keeping())), review.count_kept())
     except SeehearError as error:
         return KeepingLine(entry.name, address, str(error), 0)
 

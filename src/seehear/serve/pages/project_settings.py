@@ -10,7 +10,7 @@ from starlette.datastructures import URL
 from starlette.responses import RedirectResponse, Response
 
 from seehear.errors import UsageError
-from seehear.projects.kept_answers import MOST_DAYS, NOTHING, Keeping
+from seehear.projects.kept_answers import MOST_DAYS, NOTHING
 from seehear.serve.keeping import Keeper
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.fields import read_fields
@@ -18,7 +18,6 @@ from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.routing import page_router
 
 router = page_router()
-USUAL = Keeping(NOTHING, 30)
 
 
 @router.get("/p/{slug}/settings")
@@ -31,7 +30,7 @@ def show(request: Request, slug: str, done: int = 0, deleted: int | None = None)
         "project_settings.html",
         project,
         "settings",
-        keeping=project.review.keeping() or USUAL,
+        keeping=project.review.keeping(),
         kept=project.review.count_kept(),
         waiting=project.review.count_waiting(),
         most_days=MOST_DAYS,

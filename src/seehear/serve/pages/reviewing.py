@@ -159,7 +159,7 @@ def _page(request: Request, project: Project, kept: KeptAnswer | None, error: Se
     queue = [each for each in review.queue(TO_COME + 2) if kept is None or each.id != kept.id]
     if kept is None and queue:
         kept, *queue = queue
-    keeping, recent = review.keeping(), review.recent(BEFORE)
+    recent = review.recent(BEFORE)
     column = project.answer_column()
     values: dict[str, Any] = {
         "progress": review.progress(),
@@ -173,7 +173,7 @@ def _page(request: Request, project: Project, kept: KeptAnswer | None, error: Se
             "review_empty.html",
             project,
             "review",
-            keeps=keeping is not None and keeping.what != NOTHING,
+            keeps=review.keeping().what != NOTHING,
             skipped=review.count_skipped(),
             answers=project.versions.served_number() is not None,
             **values,

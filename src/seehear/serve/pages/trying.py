@@ -1,4 +1,4 @@
-"""Try: one file is answered and shown with its answer. Nothing of it is kept."""
+"""Try: one file is answered and shown with its answer. It is kept only if the project keeps such answers for review."""
 
 from __future__ import annotations
 
@@ -150,6 +150,7 @@ def _project_page(
     projects: OpenProjects = request.app.state.projects
     _, version = (served and projects.version_of(served)) or ("", None)
     classes = project.classes()
+    values["keeping"] = project.review.keeping()
     values["unseen"] = [path.name for path in find_unseen(project)]
     return render_chapter(
         request, "try_version.html", project, "try", version=version, shown=shown, classes=classes, **values
