@@ -15,6 +15,8 @@ from made_projects import add_version, make_project
 from seehear.errors import ConflictError, UsageError
 from seehear.media import Excerpt
 from seehear.projects import Project, kept_answers
+from seehear.projects.kept_answers import NamedBytes, NamedFile, Source
+from seehear.projects.review import is_blind
 from seehear.projects.review_order import order_diverse, usefulness
 from seehear.runtime.predictor import Predictor
 
@@ -163,3 +165,102 @@ def test_excerpts_of_recordings_are_kept_as_such(project: Project, tmp_path: Pat
     prediction = Predictor(tiny.bundle()).predict_one(path)
     number = project.review.record(prediction, {"image": Excerpt(path, 1.0, 2.5)}, version=None, source="page")
     assert number is not None and project.review.get(number).span_s == (1.0, 2.5)
+
+
+def test_only_unsure_answers_are_kept_if_that_is_wanted(project: Project, tmp_path: Path) -> None:
+    project.review.keep(7, "unsure")
+    assert str(project.review.keeping()) == "unsure answers are kept for 7 days"
+    sure, unsure = draw(tmp_path / "sure.png", 0.95), draw(tmp_path / "unsure.png", 0.51)
+    predictor = Predictor(tiny.bundle())
+    ids = [
+        project.review.record(predictor.predict_one(path), {"image": path}, version=None, source="api")
+        for path in (sure, unsure)
+    ]
+    assert ids[0] is None and project.review.get(ids[1] or 0).name == "unsure.png"
+    with pytest.raises(UsageError, match="keep 'some'"):
+        project.review.keep(7, "some")
+    assert project.review.keep(None) and project.review.keep(None) is None
+    assert project.review.keeping() == ("nothing", 7)
+    project.undo()
+    assert project.review.keeping() == ("unsure", 7)
+
+
+def test_the_same_answer_of_a_version_is_kept_once(project: Project, tmp_path: Path) -> None:
+    for number in (1, 2):
+        add_version(project, number)
+    path = draw(tmp_path / "still.png", 0.51)
+    first = ask(project, path, 1)
+    project.review.skip(first)
+    assert ask(project, path, 1) == first and project.review.get(first).state == "skipped"
+    assert ask(project, path, 2) != first
+
+
+def test_files_are_kept_under_the_names_that_they_came_with(project: Project, tmp_path: Path) -> None:
+    path = draw(tmp_path / "upload-1a2b.png", 0.51)
+    prediction = Predictor(tiny.bundle()).predict_one(path)
+    content = path.read_bytes()
+    sources: list[Source] = [NamedBytes("a.PNG", content), NamedFile("b.png", path), NamedBytes("c", content)]
+    for version, source in enumerate(sources, 1):
+        add_version(project, version)
+        number = project.review.record(prediction, {"image": source}, version=version, source="api")
+        file = project.review.get(number or 0).inputs["image"]
+        assert (file.suffix, file.medium) == (".png", "picture")  # one file, as it came first
+
+
+def test_what_was_skipped_can_be_shown_again_and_what_was_dismissed_stays_away(
+    project: Project, tmp_path: Path
+) -> None:
+    skipped, dismissed = (ask(project, draw(tmp_path / f"{i}.png", 0.3 + i / 10)) for i in range(2))
+    project.review.skip(skipped)
+    project.review.dismiss(dismissed)
+    assert (project.review.count_skipped(), project.review.count_kept()) == (1, 2)
+    assert project.review.show_skipped() and project.review.show_skipped() is None
+    assert [each.id for each in project.review.queue()] == [skipped]
+    project.undo()
+    assert not project.review.queue()
+
+
+def test_the_last_reviews_of_a_person_come_with_the_change_to_undo(project: Project, tmp_path: Path) -> None:
+    numbers = [ask(project, draw(tmp_path / f"{i}.png", 0.3 + i / 10)) for i in range(3)]
+    project.review.accept(numbers[0])
+    project.as_person("Ben").review.skip(numbers[1])
+    change = project.review.dismiss(numbers[2])
+    recent = project.review.recent()
+    assert [each.kept.id for each in recent] == [numbers[2], numbers[0]]
+    assert recent[0].change == change
+    project.undo(change)
+    assert [each.kept.id for each in project.review.recent()] == [numbers[0]]
+
+
+def test_progress_counts_from_the_last_training(project: Project, tmp_path: Path) -> None:
+    numbers = [ask(project, draw(tmp_path / f"{i}.png", 0.2 + i / 10)) for i in range(5)]
+    project.review.accept(numbers[0])
+    project.review.skip(numbers[1])
+    assert project.review.progress() == (2, 1, 3)
+    add_version(project, 1)
+    project.review.correct(numbers[2], "dazzling")
+    project.review.none_of_these(numbers[3])
+    assert project.review.progress() == (2, 1, 1)
+
+
+def test_agreement_is_counted_apart_for_blind_reviews(project: Project, tmp_path: Path) -> None:
+    numbers = [ask(project, draw(tmp_path / f"{i}.png", 0.7 + i / 20)) for i in range(4)]
+    for number, cell in zip(numbers[:3], ("bright", "dazzling", "bright"), strict=True):
+        project.review.correct(number, cell, blind=True)
+    project.review.none_of_these(numbers[3])
+    assert project.review.agreement(blind=True) == (2, 3)
+    assert project.review.agreement(blind=False) == (0, 1)
+    assert 60 <= sum(map(is_blind, range(1000))) <= 140
+
+
+def test_what_needs_drawing_becomes_an_example_without_an_answer(project: Project, tmp_path: Path) -> None:
+    number = ask(project, draw(tmp_path / "new.png", 0.51))
+    example = project.example(project.review.open_for_correction(number))
+    assert not example.answers and not example.metadata and project.review.get(number).state == "corrected"
+
+
+def test_an_answer_that_is_not_of_the_projects_kind_is_refused(project: Project, tmp_path: Path) -> None:
+    number = ask(project, draw(tmp_path / "new.png", 0.51))
+    with pytest.raises(UsageError, match="an empty answer"):
+        project.review.correct(number, " ")
+    assert project.review.get(number).state == "waiting" and project.counts().examples == 2

@@ -14,7 +14,6 @@ from made_projects import add_dark_and_bright, add_version, make_project
 from reading_html import Element, find_inline, read_html
 from seehear.projects import Project
 from seehear.projects import review as review_module
-from seehear.projects.review import is_blind
 from seehear.runtime.bundle import Bundle
 from seehear.runtime.predictor import Predictor
 from seehear.serve.pages import reviewing
@@ -182,7 +181,6 @@ def test_an_answer_that_was_reviewed_leads_to_its_example(served: TestClient, pr
 def test_one_in_ten_is_asked_blind_and_the_agreement_is_told(
     served: TestClient, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert 60 <= sum(map(is_blind, range(1000))) <= 140
     monkeypatch.setattr(reviewing, "is_blind", lambda number: number <= 2)
     monkeypatch.setattr(reviewing, "LEAST_COMPARED", 2)
     numbers = [ask(project, tmp_path, 0.51 + i / 100, f"{i}") for i in range(4)]
