@@ -120,11 +120,16 @@ def test_answers_that_another_version_disputes_come_first_and_like_ones_are_spre
     assert {kept.id for kept in queue[:2]} == {likes[0], other}  # rather than two that look the same
     assert queue[0].usefulness == pytest.approx(usefulness(queue[0].confidence, unfamiliar=False, disagreement=True))
     assert project.review.examine() == 0
+    first = queue[0].id
+    project.review.skip(first)
+    others = [each for each in likes if each != first]
+    assert project.review.queue()[0].id == (other if first in likes else others[0])
 
 
 def test_order_takes_one_of_each_kind_before_the_second_of_one() -> None:
     vectors = [np.array(each, np.float32) for each in ([1, 0], [1, 0], [0, 1], [0, 1])]
     assert order_diverse([0.9, 0.8, 0.5, 0.4], vectors, 4) == [0, 2, 1, 3]
+    assert order_diverse([0.9, 0.8, 0.5, 0.4], vectors, 4, before=[vectors[0]]) == [2, 0, 1, 3]
     assert order_diverse([0.9, 0.8, 0.5], [None, None, None], 2) == [0, 1]
     assert order_diverse([], [], 5) == []
 

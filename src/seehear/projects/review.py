@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from seehear.errors import UsageError
 from seehear.events import Listener, ignore_events
@@ -50,7 +51,7 @@ from seehear.projects.review_figures import (
     read_agreement,
     read_progress,
 )
-from seehear.projects.review_order import order_diverse
+from seehear.projects.review_order import Vector, order_diverse
 from seehear.projects.schema import changes, predictions
 from seehear.projects.training_data import TRAIN
 
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 
 NONE_OF_THESE = "none_of_these"  # metadata of an example that belongs to no class
 MOST_ORDERED = 2000  # of the most useful answers, among which the order is diverse
+MOST_REMEMBERED = 20  # of the last reviews, from which the next ones differ
 BLIND_EVERY = 10  # one in so many is reviewed without seeing the answer
 _SAID = {
     ACCEPTED: "accepted the answer to",
@@ -139,7 +141,8 @@ class Review:
     def queue(self, limit: int = 200) -> Sequence[KeptAnswer]:
         """The most useful answers to review: unsure, unlike the training data, or different from another version's.
 
-        Each differs from those before it as much as possible, where `examine` has compared them.
+        Each differs from those before it as much as possible, and from the last ones that were reviewed, where
+        `examine` has compared them.
         """
         with self._project.database.reading() as connection:
             select = (
@@ -149,12 +152,11 @@ class Review:
                 .limit(MOST_ORDERED)
             )
             rows = connection.execute(select).all()
-            versions = {row.number for row in rows}
-            vectors = [np.frombuffer(row.embedding, np.float32) if row.embedding else None for row in rows]
-            if len(versions) > 1:  # whose embeddings cannot be compared
-                newest = max((row.number for row in rows if row.embedding is not None), default=None)
-                vectors = [vector if row.number == newest else None for row, vector in zip(rows, vectors, strict=True)]
-            order = order_diverse([row.usefulness for row in rows], vectors, limit)
+            newest = max((row.number for row in rows if row.embedding), default=None)
+            vectors = [_read_vector(row, newest) for row in rows]
+            before = [_read_vector(row, newest) for row in self._last_reviewed(connection)]
+            useful = [row.usefulness for row in rows]
+            order = order_diverse(useful, vectors, limit, [vector for vector in before if vector is not None])
             return read_kept(connection, [rows[place].id for place in order])
 
     def examine(self, *, limit: int = MOST_ORDERED, listen: Listener = ignore_events) -> int:
@@ -174,7 +176,8 @@ class Review:
 
     def recent(self, limit: int = 3) -> Sequence[Reviewed]:
         """What this person reviewed, skipped or dismissed last, newest first, with the change to undo."""
-        mine = predictions.c.state != WAITING, predictions.c.reviewed_by == self._project.who
+        done = predictions.c.reviewed_at_s.is_not(None), predictions.c.state != WAITING
+        mine = *done, predictions.c.reviewed_by == self._project.who
         select = sa.select(predictions.c.id, predictions.c.reviewed_at_s).where(*mine)
         with self._project.database.reading() as connection:
             rows = connection.execute(select.order_by(predictions.c.reviewed_at_s.desc()).limit(limit)).all()
@@ -249,6 +252,12 @@ class Review:
             make_edits(connection, change, wanted)
             return change
 
+    def _last_reviewed(self, connection: Connection) -> Sequence[Any]:
+        """The last answers that anybody reviewed, with their embeddings, newest first."""
+        done = predictions.c.reviewed_at_s.is_not(None), predictions.c.state != WAITING
+        select = sa.select(predictions.c.number, predictions.c.embedding).where(*done)
+        return connection.execute(select.order_by(predictions.c.reviewed_at_s.desc()).limit(MOST_REMEMBERED)).all()
+
     def _put_away(self, number: int, state: str) -> int:
         kept = self.get(number)
         with self._project.database.writing() as connection:
@@ -285,6 +294,11 @@ class Review:
             values = {"example_id": became, "blind": blind}
             connection.execute(predictions.update().where(predictions.c.id == number).values(values))
             return change
+
+
+def _read_vector(row: Any, version: int | None) -> Vector | None:
+    """The embedding of a kept answer, if this version made it: those of different versions cannot be compared."""
+    return np.frombuffer(row.embedding, np.float32) if row.embedding and row.number == version else None
 
 
 def is_blind(number: int) -> bool:

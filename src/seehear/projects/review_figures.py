@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from seehear.measure.comparison import NOT_DISTINGUISHABLE
-from seehear.projects.kept_answers import ACCEPTED, CORRECTED, NONE, WAITING
+from seehear.projects.kept_answers import ACCEPTED, CORRECTED, NONE, WAITING, count_states
 from seehear.projects.schema import jobs, predictions, versions
 
 REVIEWED = ACCEPTED, CORRECTED, NONE
@@ -62,9 +62,9 @@ def read_progress(connection: Connection) -> Progress:
         .limit(1)
     )
     began_s = connection.execute(since).scalar() or 0.0
-    by_state = _count(connection, sa.or_(predictions.c.state == WAITING, predictions.c.reviewed_at_s > began_s))
-    waiting = by_state.pop(WAITING, 0)
-    return Progress(sum(by_state.values()), by_state.get(ACCEPTED, 0) + by_state.get(CORRECTED, 0), waiting)
+    by_state = _count(connection, predictions.c.state != WAITING, predictions.c.reviewed_at_s > began_s)
+    to_learn = by_state.get(ACCEPTED, 0) + by_state.get(CORRECTED, 0)
+    return Progress(sum(by_state.values()), to_learn, count_states(connection, WAITING))
 
 
 def read_agreement(connection: Connection, *, blind: bool) -> Agreement:

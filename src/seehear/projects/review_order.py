@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 UNFAMILIAR, DISAGREEMENT = 0.5, 0.5  # as much as half the range of confidence
+Vector = NDArray[np.float32]
 LEAST_DISTANCE = 0.02  # between answers that look the same, so that they are last rather than never
 
 
@@ -16,8 +17,15 @@ def usefulness(confidence: float, *, unfamiliar: bool, disagreement: bool) -> fl
     return 1 - confidence + UNFAMILIAR * unfamiliar + DISAGREEMENT * disagreement
 
 
-def order_diverse(useful: Sequence[float], embeddings: Sequence[NDArray[np.float32] | None], most: int) -> list[int]:
+def order_diverse(
+    useful: Sequence[float],
+    embeddings: Sequence[Vector | None],
+    most: int,
+    before: Sequence[Vector] = (),
+) -> list[int]:
     """The indices of at most so many answers, each the one with the most usefulness times distance to those before.
+
+    before   the embeddings of answers that came earlier, so that the first one differs from them too
 
     Farthest-first traversal (Gonzalez 1985), weighted. Distances are those of cosines, at most 1; answers without an
     embedding, or whose embedding has another length, count as far from all others.
@@ -29,6 +37,14 @@ def order_diverse(useful: Sequence[float], embeddings: Sequence[NDArray[np.float
     for row, vector in known.items():
         stacked.setdefault(len(vector), []).append(row)
     matrices = {length: np.stack([known[row] for row in rows]) for length, rows in stacked.items()}
+
+    def move_away(from_: Vector) -> None:
+        if rows := stacked.get(len(from_)):
+            cosines = np.einsum("nd,d->n", matrices[len(from_)], from_)  # quicker than threads for so little
+            distance[rows] = np.minimum(distance[rows], np.clip(1 - cosines, LEAST_DISTANCE, 1))
+
+    for vector in before:
+        move_away(vector)
     chosen: list[int] = []
     left = np.ones(len(weight), bool)
     while left.any() and len(chosen) < most:
@@ -36,7 +52,5 @@ def order_diverse(useful: Sequence[float], embeddings: Sequence[NDArray[np.float
         chosen.append(best)
         left[best] = False
         if best in known:
-            rows = stacked[len(known[best])]
-            away = np.clip(1 - matrices[len(known[best])] @ known[best], LEAST_DISTANCE, 1)
-            distance[rows] = np.minimum(distance[rows], away)
+            move_away(known[best])
     return chosen

@@ -203,6 +203,7 @@ predictions = Table(
     Column("blind", Boolean, nullable=False, server_default=false()),
     Index("ix_predictions_state_usefulness", "state", "usefulness"),
     Index("ix_predictions_at_s", "at_s"),
+    Index("ix_predictions_reviewed_at_s", "reviewed_at_s"),
     Index("ix_predictions_example_id", "example_id"),
     sqlite_autoincrement=True,
 )
