@@ -161,7 +161,7 @@ def review(  # noqa: PLR0913 - each flag is an argument
                 found.examine(listen=display)
             queue = found.queue(top)
             empty = "Nothing to review: no kept answer waits"
-            if found.keeping() is None:
+            if found.keeping().what == "nothing":
                 empty += f". Keep answers: {options.program_name()} project keep {opened.slug} --days 30"
             _print_list(json, queue, _describe_kept, empty)
             return
