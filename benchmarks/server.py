@@ -1,6 +1,9 @@
-"""The server: latency and throughput beside `predict` in one process, overload, and slow clients.
+"""The server: latency and throughput beside `predict` in one process, overload, slow clients, models that are replaced
+under load, and the page in a browser.
 
-The requests come from another process on the same machine, which takes a part of its cores.
+    python -m benchmarks.server [--seconds 60]
+
+Five minutes on two cores. The requests come from other processes on the same machine, which take a part of its cores.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ import numpy as np
 from PIL import Image
 
 import seehear
+from benchmarks.clicking import is_installed, measure_clicks_s
 from benchmarks.machine import pace
+from benchmarks.promoting import count_answers
 from benchmarks.results import Figure, record
 from seehear.api import Recogniser
 
@@ -33,6 +38,8 @@ CLIENTS = 16  # at saturation
 FEW = 4  # clients beside slow ones
 SLOW = 500
 OVERLOAD = 10
+CLICKS = 100
+PROMOTIONS = 100
 MS = 1000
 KEPT_S = 60  # results of shorter runs are only printed
 
@@ -52,7 +59,7 @@ class Server(NamedTuple):
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.server", description=__doc__)
     parser.add_argument("--data", type=Path, help="not used")
-    parser.add_argument("--seconds", type=float, default=60, help="of overload; the others last a third of it")
+    parser.add_argument("--seconds", type=float, default=60, help="of overload; other parts last a third of it or less")
     options = parser.parse_args()
     before = pace()
     with TemporaryDirectory() as folder:
@@ -80,24 +87,53 @@ def _measure(model: Recogniser, place: Path, picture: Path, overload_s: float) -
         load.run("--clients", 1, seconds=3)  # warm up
         one = load.run("--clients", 1, seconds=overload_s / 3)
         yield Figure("server: one client, median over in process", MS * (one["p50_s"] - alone_s), "ms", at_most=3)
-        full = load.run("--clients", CLIENTS, seconds=overload_s / 3)
-        saturated_per_s = answered(full) / full["lasted_s"]
-        yield Figure("server: throughput at saturation", saturated_per_s, "pictures/s")
-        yield Figure("server: relative to in process", saturated_per_s / per_s, "%", at_least=0.7)
-        before_mib = server.resident_mib()
-        over = load.run("--per-s", OVERLOAD * saturated_per_s, seconds=overload_s)
-        goodput = answered(over) / over["lasted_s"] / saturated_per_s
-        others = set(over["statuses"]) - {"200", "503"}
-        yield Figure(f"server: goodput at {OVERLOAD} x overload, of saturation", goodput, "%", at_least=0.9)
-        yield Figure("server: p99 then, over that at saturation", over["p99_s"] / full["p99_s"], at_most=2)
-        yield Figure("server: neither answered nor 503", len(others) + over["broken"], at_most=0)
-        yield Figure("server: memory gained", server.resident_mib() - before_mib, "MiB", at_most=20)
-        few = load.run("--clients", FEW, seconds=overload_s / 3)
-        slow = load.start("--slow", SLOW, seconds=overload_s / 3 + 4)
-        time.sleep(2)
-        beside = load.run("--clients", FEW, seconds=overload_s / 3)
-        slow.communicate()
-        yield Figure(f"server: p99 beside {SLOW} slow clients, over alone", beside["p99_s"] / few["p99_s"], at_most=2)
+        yield from _overload(server, load, per_s, overload_s)
+        yield from _beside_slow_clients(load, overload_s / 3)
+        yield from _click(server, picture)
+    yield from _promote(place / "model.seehear", picture)
+
+
+def _overload(server: Server, load: Load, in_process_per_s: float, overload_s: float) -> Iterator[Figure]:
+    """Saturation is measured before and after, as the machine may become faster or slower meanwhile."""
+    before = load.run("--clients", CLIENTS, seconds=overload_s / 4)
+    before_mib = server.resident_mib()
+    over = load.run("--per-s", OVERLOAD * answered_per_s(before), seconds=overload_s)
+    gained_mib = server.resident_mib() - before_mib
+    after = load.run("--clients", CLIENTS, seconds=overload_s / 4)
+    saturated_per_s = (answered_per_s(before) + answered_per_s(after)) / 2
+    saturated_p99_s = (before["p99_s"] + after["p99_s"]) / 2
+    others = sum(count for status, count in over["statuses"].items() if status not in ("200", "503"))
+    yield Figure("server: throughput at saturation", saturated_per_s, "pictures/s")
+    yield Figure("server: relative to in process", saturated_per_s / in_process_per_s, "%", at_least=0.7)
+    goodput = answered_per_s(over) / saturated_per_s
+    yield Figure(f"server: goodput at {OVERLOAD} x overload, of saturation", goodput, "%", at_least=0.9)
+    yield Figure("server: p99 then, over that at saturation", over["p99_s"] / saturated_p99_s, at_most=2)
+    yield Figure("server: neither answered nor 503", others + over["broken"], at_most=0)
+    yield Figure("server: memory gained", gained_mib, "MiB", at_most=20)
+
+
+def _beside_slow_clients(load: Load, seconds: float) -> Iterator[Figure]:
+    few = load.run("--clients", FEW, seconds=seconds)
+    slow = load.start("--slow", SLOW, seconds=seconds + 4)
+    time.sleep(2)
+    beside = load.run("--clients", FEW, seconds=seconds)
+    slow.communicate()
+    yield Figure(f"server: p99 beside {SLOW} slow clients, over alone", beside["p99_s"] / few["p99_s"], at_most=2)
+
+
+def _click(server: Server, picture: Path) -> Iterator[Figure]:
+    if not is_installed():
+        print("chromium and chromedriver are not installed: the page is not measured", file=sys.stderr)
+        return
+    taken_s = sorted(measure_clicks_s(f"http://127.0.0.1:{server.port}/models/model/try", picture, CLICKS))
+    yield Figure("page: from click to answer, median", MS * statistics.median(taken_s), "ms")
+    yield Figure("page: from click to answer, p95", MS * taken_s[round(0.95 * CLICKS) - 1], "ms", at_most=150)
+
+
+def _promote(model: Path, picture: Path) -> Iterator[Figure]:
+    counts = count_answers(model, picture, PROMOTIONS)
+    what = f"server: of {counts['right']:,} answers under {counts['changes']} promotions and roll-backs"
+    yield Figure(f"{what}, failed or mixed", counts["failed"] + counts["mixed"], at_most=0)
 
 
 def _make_model(place: Path) -> Recogniser:
@@ -158,8 +194,8 @@ class Load:
         return found
 
 
-def answered(found: dict[str, Any]) -> int:
-    return int(found["statuses"].get("200", 0))
+def answered_per_s(found: dict[str, Any]) -> float:
+    return int(found["statuses"].get("200", 0)) / float(found["lasted_s"])
 
 
 if __name__ == "__main__":
