@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import uvicorn
 
@@ -41,11 +41,13 @@ def count_answers(model: Path, picture: Path, times: int) -> Counter[str]:
     exchanged = exchange_classes(model)
     counts: Counter[str] = Counter()
     with _server(model, exchanged, times) as (process, port), ThreadPoolExecutor(CLIENTS) as clients:
-        expected = ask(port, picture.read_bytes())[1]
-        running = [clients.submit(_ask_while, process, port, picture.read_bytes(), expected) for _ in range(CLIENTS)]
+        content, stop = picture.read_bytes(), Event()
+        expected = ask(port, content)[1]
+        running = [clients.submit(_ask_until, stop, port, content, expected) for _ in range(CLIENTS)]
+        counts["changes"] = int(process.stdout.readline()) if process.stdout else 0
+        stop.set()
         for each in running:
             counts += each.result()
-        counts["changes"] = int(process.stdout.readline()) if process.stdout else 0
     return counts
 
 
@@ -69,20 +71,18 @@ def ask(port: int, content: bytes) -> tuple[str, str]:
     return response.getheader("Seehear-Model", ""), (body.get("answer") or {}).get("label", "")
 
 
-def _ask_while(process: subprocess.Popen[str], port: int, content: bytes, expected: str) -> Counter[str]:
-    """Until all changes are made. The first version must say what is expected, and any other the opposite."""
+def _ask_until(stop: Event, port: int, content: bytes, expected: str) -> Counter[str]:
+    """The first version must say what is expected, and any other the opposite."""
     counts: Counter[str] = Counter()
-    while process.poll() is None:
+    while not stop.is_set():
         try:
             version, label = ask(port, content)
         except (OSError, ValueError):
-            if process.poll() is None:
-                counts["failed"] += 1
-            continue
-        if not label:
-            counts["failed"] += 1
-        else:
+            version, label = "", ""
+        if label:
             counts["right" if (version == FIRST_VERSION) == (label == expected) else "mixed"] += 1
+        else:
+            counts["failed"] += 1
     return counts
 
 
@@ -117,8 +117,7 @@ def main() -> int:
             time.sleep(PAUSE_S)
             models.roll_back(NAME)
         print(2 * options.times, flush=True)
-        server.should_exit = True
-        thread.join()
+        thread.join()  # until it is killed, so that no client finds it gone
     return 0
 
 

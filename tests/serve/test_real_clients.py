@@ -18,6 +18,7 @@ import scribe
 import squares
 import tiny
 import whites
+from seehear.projects import Project
 from seehear.runtime.bundle import write_bundle
 from subprocesses import source_environment
 
@@ -37,7 +38,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     write_bundle(folder / "squares.seehear", squares.bundle())
     write_bundle(folder / "masks.seehear", whites.bundle())
     models = ["notes.seehear", "loud.seehear", "squares.seehear", "masks.seehear", "--alias", "whisper-1=notes"]
-    command = [sys.executable, "-m", "seehear", "serve", *models, "--port", "0"]
+    Project.create("Boards", answer="label", home=folder / "projects").close()
+    command = [sys.executable, "-m", "seehear", "serve", *models, "--port", "0", "--projects", "projects"]
     with subprocess.Popen(
         command, cwd=folder, env=source_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
@@ -51,7 +53,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert server.returncode == 0, "it ends quietly"
 
 
-@pytest.mark.parametrize("client", ["openai_client", "triton_client", "label_studio_client"])
+@pytest.mark.parametrize("client", ["openai_client", "triton_client", "label_studio_client", "tus_client"])
 def test_a_client_gets_what_it_expects(client: str, address: str) -> None:
     script = Path(__file__).parent / "clients" / f"{client}.py"
     done = subprocess.run([CLIENTS, script, address], capture_output=True, text=True, timeout=120, check=False)

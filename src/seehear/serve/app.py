@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import seehear
-from seehear.serve import health, inference_protocol, predict, sign_in
+from seehear.serve import health, inference_protocol, predict, resumable_uploads, sign_in
 from seehear.serve.access import AccessPolicy
 from seehear.serve.answering import Answerer
 from seehear.serve.keeping import Keeper, KeepingAfterwards
@@ -65,10 +65,11 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     app.state.metrics, app.state.access = metrics, access
     app.state.shedding = Shedding(answerer, metrics.count_shed)
     app.state.live_sessions = set()
+    app.state.resumable_uploads = resumable_uploads.ResumableUploads()
     app.state.task_files = open_task_files(settings)
     add_error_handlers(app)
     app.add_exception_handler(405, answer_other_method)
-    for each in (health, predict, sign_in, transcriptions, realtime, inference_protocol, backend):
+    for each in (health, predict, sign_in, transcriptions, realtime, inference_protocol, backend, resumable_uploads):
         app.include_router(each.router)
     app.state.projects = OpenProjects(settings.projects, models)
     app.state.keeper = keeper = Keeper(app.state.projects, metrics.count_kept)

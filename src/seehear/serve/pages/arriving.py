@@ -6,9 +6,13 @@ Uploaded files stay in a folder of their own below the project until somebody de
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import secrets
+import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from fastapi import Request
@@ -121,14 +125,31 @@ def _data(place: Path) -> Path:
     return inside[0] if len(inside) == 1 else place
 
 
+def place_file(project: Project, key: str, path: str, file: Path) -> None:
+    """Put a file that has been uploaded where it lay in what was dropped. The file itself stays.
+
+    Raises HTTPException for a key that is none, and errors as `_placing`.
+    """
+    with _placing(_place(project, key), path) as target:
+        target.unlink(missing_ok=True)
+        try:
+            os.link(file, target)
+        except OSError:  # a disk without links
+            shutil.copyfile(file, target)
+
+
 def _write(file: UploadFile, place: Path, path: str) -> None:
-    """Raises UsageError for a path that is no use, SeehearError if the disk refuses the file."""
+    with _placing(place, path) as target, target.open("wb") as written:
+        shutil.copyfileobj(file.file, written, BLOCK)
+
+
+@contextmanager
+def _placing(place: Path, path: str) -> Iterator[Path]:
+    """Where to write a file. Raises UsageError for a path that is no use, SeehearError if the disk refuses the file."""
     target = place / safe_path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as written:
-            while block := file.file.read(BLOCK):
-                written.write(block)
+        yield target
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         raise UsageError(f"the path {path[:100]!r} names a file and a folder", hint="send each path once") from None
     except OSError as error:

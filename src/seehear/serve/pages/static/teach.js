@@ -2,6 +2,8 @@
 // <sh-files>: files are sent some at a time, so that sending thousands takes little memory and can be stopped.
 // Without this script, both work as plain forms.
 
+import { isLarge, Refused, send, sendInPieces } from "./uploads.js";
+
 class Kinds extends HTMLElement {
   connectedCallback() {
     this.addEventListener("dragstart", (event) => this.lift(event));
@@ -119,10 +121,7 @@ class Files extends HTMLElement {
     while (sent < files.length) {
       this.words.textContent = `Adding: ${sent + 1} of ${files.length}`;
       const some = takeSome(files, sent);
-      const body = new FormData();
-      body.append("put", kind);
-      for (const file of some) body.append("file", file);
-      const result = await this.post(body);
+      const result = await this.post(some, kind);
       if (result.refused) return this.stop(result.refused, sent, files.length);
       sent += some.length;
       added += result.added;
@@ -137,13 +136,21 @@ class Files extends HTMLElement {
     }
   }
 
-  async post(body) {
+  async post(files, kind) {
+    const say = (words) => (this.words.textContent = words);
     try {
+      if (isLarge(files[0])) {
+        const metadata = { filename: files[0].name, put: kind };
+        return await sendInPieces(this.dataset.address, files[0], metadata, say);
+      }
+      const body = new FormData();
+      body.append("put", kind);
+      for (const file of files) body.append("file", file);
       const headers = { Accept: "application/json", "HX-Request": "true" }; // an error is a part of a page
-      const response = await fetch(this.form.action, { method: "POST", body, headers });
+      const response = await send(this.form.action, { method: "POST", body, headers }, say);
       return response.ok ? await response.json() : { refused: readText(await response.text()) };
-    } catch {
-      return { refused: "seehear does not answer." };
+    } catch (error) {
+      return { refused: error.message };
     }
   }
 
@@ -157,6 +164,11 @@ class Files extends HTMLElement {
 class Arriving extends HTMLElement {
   connectedCallback() {
     this.words = this.querySelector("[data-words]");
+    this.querySelector("form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const [file] = event.target.elements.file.files;
+      if (file) this.sendFiles([[file.name, file]]);
+    });
     this.addEventListener("dragover", (event) => {
       event.preventDefault();
       this.firstElementChild.classList.add("over");
@@ -174,24 +186,33 @@ class Arriving extends HTMLElement {
     const files = [];
     for (const entry of entries) await collect(entry, "", files);
     if (!files.length) return;
+    await this.sendFiles(files);
+  }
+
+  // `files` are pairs of a path and a file.
+  async sendFiles(files) {
+    const say = (words) => (this.words.textContent = words);
+    const project = this.dataset.address;
     try {
-      const made = await fetch(`${this.dataset.address}/arriving`, {
-        method: "POST",
-        body: new FormData(),
-        headers: { Accept: "application/json" },
-      });
+      const headers = { Accept: "application/json" };
+      const made = await send(`${project}/arriving`, { method: "POST", body: new FormData(), headers }, say);
       const { address } = await made.json();
+      const arriving = address.split("/").pop();
       for (const [i, [path, file]] of files.entries()) {
-        this.words.textContent = `Sending: ${i + 1} of ${files.length}`;
+        say(`Sending: ${i + 1} of ${files.length}`);
+        if (isLarge(file)) {
+          await sendInPieces(project, file, { arriving, path }, say);
+          continue;
+        }
         const body = new FormData();
         body.append("path", path);
         body.append("file", file);
-        const response = await fetch(`${address}/file`, { method: "POST", body });
-        if (!response.ok) throw new Error(response.statusText);
+        const response = await send(`${address}/file`, { method: "POST", body }, say);
+        if (!response.ok) throw new Refused(readText(await response.text()));
       }
       location.assign(address);
-    } catch {
-      this.words.textContent = "Some files did not arrive, so nothing was added. Drop the folder again.";
+    } catch (error) {
+      say(`${error.message} Nothing was added; drop it again.`);
     }
   }
 }

@@ -1,0 +1,89 @@
+"""Files that are sent from the page while the connection is cut: all of them get in, and none twice."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from browsing import Browser, browsing
+from seehear.projects import Project
+from seehear.serve.app import create_app
+from seehear.serve.models import ModelRegistry
+from seehear.serve.settings import ServeSettings
+from serving import picture_file, sound_file
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+FILES = 90
+LARGE_S = 600.0  # of sound: more than is sent in one request
+# Makes files of the page's own, gives them to the element, and cuts the connection when some have been sent.
+SEND = """
+const [tag, contents] = arguments;
+const files = contents.map(([name, content]) =>
+  new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], name));
+const element = document.querySelector(tag);
+if (tag === "sh-files") element.send(files, "owl");
+else element.sendFiles(files.map((file, i) => [`birds/${i % 2 ? "owl" : "wren"}/${file.name}`, file]));
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with Project.create("Birds", answer="label", home=tmp_path / "projects") as made:
+        made.add_class("owl")
+        yield made
+
+
+@pytest.fixture
+def browser(tmp_path: Path, project: Project) -> Iterator[Browser]:
+    app = create_app(ServeSettings(projects=tmp_path / "projects"), ModelRegistry())
+    with browsing(app, tmp_path) as opened:
+        opened.driver.execute_cdp_cmd("Network.enable", {})
+        opened.open("/p/birds/teach")
+        yield opened
+
+
+def cut(browser: Browser, offline: bool) -> None:
+    conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
+
+
+def send(browser: Browser, tag: str, files: list[tuple[str, bytes]]) -> None:
+    browser.driver.execute_script(SEND, tag, [[name, base64.b64encode(content).decode()] for name, content in files])
+
+
+def pictures() -> list[tuple[str, bytes]]:
+    """Of different sizes, so that each has a content of its own."""
+    return [(f"{number}.png", picture_file(0.5, (8 + number, 8))) for number in range(FILES)]
+
+
+@pytest.mark.parametrize("tag", ["sh-files", "sh-arriving"])
+def test_many_files_over_a_connection_that_is_cut(browser: Browser, project: Project, tag: str) -> None:
+    send(browser, tag, pictures())
+    browser.wait_for("of 90")
+    cut(browser, True)
+    browser.wait_for("Trying again in")
+    cut(browser, False)
+    if tag == "sh-arriving":
+        browser.wait_for("This is what I understood")
+        browser.press("Add them")
+        browser.wait_for("90 examples added")
+        browser.open("/p/birds/teach")
+    browser.find(".kind[data-kind=owl] .thumb")
+    owls = FILES if tag == "sh-files" else FILES // 2
+    assert project.counts().classes == {"owl": owls} | ({"wren": FILES - owls} if owls < FILES else {})
+
+
+def test_a_large_file_goes_on_where_it_stopped(browser: Browser, project: Project) -> None:
+    sent: list[Any] = [("long.wav", sound_file(0.5, LARGE_S))]
+    assert len(sent[0][1]) > 16 << 20
+    send(browser, "sh-files", sent)
+    browser.wait_for("Sending long.wav: 2")
+    cut(browser, True)
+    browser.wait_for("Trying again in")
+    cut(browser, False)
+    browser.find(".kind[data-kind=owl] .thumb")
+    assert project.counts().classes == {"owl": 1}
