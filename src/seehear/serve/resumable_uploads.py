@@ -191,6 +191,7 @@ async def _finish(request: Request, slug: str, folder: Path) -> dict[str, Any]:
         result = {"error": str(error), "status": refuse_error(request.url.path, error).status_code}
     await asyncio.to_thread(_write_json, folder / RESULT, result)
     (folder / DATA).unlink(missing_ok=True)
+    _uploads(request).forget(folder)
     return result
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from seehear.errors import InputError, UsageError
 from seehear.escaping import escape_unprintable
@@ -26,11 +26,13 @@ from seehear.serve.label_studio.regions import Match, Size, match_config, to_res
 from seehear.serve.label_studio.task_files import TaskFiles
 from seehear.serve.models import ModelRegistry, ServedModel
 from seehear.serve.predict import answer_form
-from seehear.serve.uploads import Form, Upload
+from seehear.serve.refusals import describe_problems
+from seehear.serve.uploads import Form, Upload, read_body
 
 router = APIRouter(prefix="/label-studio", tags=["Label Studio"])
 LOG = logging.getLogger(__name__)
 MOST_TASKS = 1000  # in one request
+MOST_BODY_BYTES = 64 << 20  # with files as data: URIs
 DIGITS = 8  # of the hash that tells versions apart
 PICTURE = "picture"
 
@@ -51,6 +53,11 @@ class _Tasks(BaseModel):
 
 class _Event(BaseModel):
     action: str = ""
+
+
+_TASK = {"type": "object", "properties": {"id": {"type": "integer"}, "data": {"type": "object"}}}
+_TASKS = {"tasks": {"type": "array", "items": _TASK}, "label_config": {"type": "string"}}
+TASKS_SCHEMA = {"requestBody": {"content": {"application/json": {"schema": {"type": "object", "properties": _TASKS}}}}}
 
 
 @router.get("", include_in_schema=False)
@@ -75,12 +82,13 @@ async def versions(request: Request, model: str | None = None) -> dict[str, list
     return {"versions": [model_version(_find(request, model))]}
 
 
-@router.post("/predict", summary="Answer tasks with pre-annotations")
+@router.post("/predict", openapi_extra=TASKS_SCHEMA, summary="Answer tasks with pre-annotations")
 @router.post("/{model}/predict", include_in_schema=False)
-async def predict(request: Request, asked: _Tasks, model: str | None = None) -> dict[str, Any]:
+async def predict(request: Request, model: str | None = None) -> dict[str, Any]:
     """One result for each task, in order. A task that cannot be answered has an `error` and no `result`, which Label
     Studio logs and asks for again."""
     served = _find(request, model)
+    asked = await asyncio.to_thread(_read_tasks, await read_body(request, MOST_BODY_BYTES))
     match = await asyncio.to_thread(_match, asked.label_config, served)
     version = {"model_version": model_version(served)}
     return {"results": [await _answer(request, served, match, task) | version for task in asked.tasks], **version}
@@ -105,6 +113,14 @@ def model_version(model: ServedModel) -> str:
 def _find(request: Request, name: str | None) -> ServedModel:
     models: ModelRegistry = request.app.state.models
     return models.get(name)
+
+
+def _read_tasks(body: bytes) -> _Tasks:
+    """Raises UsageError."""
+    try:
+        return _Tasks.model_validate_json(body)
+    except ValidationError as error:
+        raise UsageError(describe_problems(error.errors())) from None
 
 
 def _match(label_config: str, model: ServedModel) -> Match:
