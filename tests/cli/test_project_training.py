@@ -84,3 +84,12 @@ def test_undoing_much_needs_a_yes(home: str, capsys: pytest.CaptureFixture[str])
         capsys.readouterr().err
     )
     assert "undid: made the project" in call(capsys, "undo", "boards", "1", "--yes", "--home", home)
+
+
+def test_terms_are_listed_added_and_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Project.create("Notes", answer="text", home=tmp_path).close()
+    home = str(tmp_path)
+    assert run(["project", "terms", "notes", "--home", home]) == 0
+    assert "No terms yet. Add one: seehear project terms notes --add TERM" in capsys.readouterr().err
+    assert call(capsys, "terms", "notes", "--add", "Kaltenbach", "--add", "a b", "--home", home) == "Kaltenbach\na b\n"
+    assert json.loads(call(capsys, "terms", "notes", "--remove", "a b", "--json", "--home", home)) == ["Kaltenbach"]

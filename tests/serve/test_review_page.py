@@ -207,8 +207,17 @@ def test_a_transcript_is_corrected_beside_its_sound(tmp_path: Path) -> None:
             assert page.all("textarea")[0].text == "a b"
             (player,) = page.all("audio")
             assert served.get(player.attributes["src"]).content == sound_file()
-            post(served, f"/p/notes/review/{number}", do="save", cell="a b b")
-        assert [each.answers for each in project.examples()] == [{"text": "a b b"}]
+            page = post(served, f"/p/notes/review/{number}", do="save", cell="a b bab")
+            assert [each.text for each in page.all("button", name="add")] == ["bab"]
+            before = served.app.state.models.get("notes")  # type: ignore[attr-defined]
+            page = post(served, "/p/notes/settings/terms", add="bab", page="review")
+            assert not page.all("button", name="add")
+            now = served.app.state.models.get("notes")  # type: ignore[attr-defined]
+            assert (before.recogniser.recipe.answer.hotwords, now.recogniser.recipe.answer.hotwords) == ((), ("bab",))
+            assert [each.text for each in get(served, "/p/notes/settings").all("button", name="remove")] == ["bab ✕"]
+            post(served, "/p/notes/settings/terms", remove="bab")
+        assert [each.answers for each in project.examples()] == [{"text": "a b bab"}]
+        assert project.terms.list() == []
 
 
 def test_several_classes_are_ticked(tmp_path: Path) -> None:

@@ -214,6 +214,31 @@ def keep(  # noqa: PLR0913 - each flag is an argument
         _print(json, state, describe)
 
 
+@project.command()
+def terms(
+    name: Name,
+    add: Annotated[list[str] | None, typer.Option(metavar="TERM", help="Expect this word or name.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(metavar="TERM", help="Expect it no more.")] = None,
+    home: Home = Path(PROJECTS_FOLDER),
+    who: Who = None,
+    json: options.Json = False,
+) -> None:
+    """List the words and names to expect in transcripts, add some, or remove some."""
+    with open_project(name, home, who) as opened:
+        for term in add or ():
+            opened.terms.add(term)
+        for term in remove or ():
+            opened.terms.remove(term)
+        found = opened.terms.list()
+        empty = f"No terms yet. Add one: {options.program_name()} project terms {opened.slug} --add TERM"
+        if json:
+            _print(json, list(found), str)
+        elif found:
+            typer.echo("\n".join(map(escape_unprintable, found)))
+        else:
+            typer.echo(empty, err=True)
+
+
 def _print(json: bool, value: Any, describe: Callable[[], str]) -> None:
     """One line of JSON, or text for people."""
     if text := to_json_line(value) if json else describe():

@@ -31,6 +31,7 @@ from seehear.projects.recordings import Recordings
 from seehear.projects.review import Review
 from seehear.projects.similar import SearchKeywords, find_similar
 from seehear.projects.single_files import Common
+from seehear.projects.terms import Terms
 from seehear.projects.versions import Versions
 
 PAGE = 120  # examples
@@ -123,6 +124,11 @@ class Project:
     def recordings(self) -> Recordings:
         """Its recordings, in which stretches are marked."""
         return Recordings(self)
+
+    @property
+    def terms(self) -> Terms:
+        """Words and names to expect in transcripts."""
+        return Terms(self)
 
     # Reading
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+from seehear.api import Recogniser
 from seehear.errors import SeehearError
 from seehear.projects import Project, ProjectEntry
 from seehear.projects.jobs import RUNNING
 from seehear.projects.opening import describe
 from seehear.projects.places import Place, find_places
+from seehear.projects.terms import expect_terms
+from seehear.runtime.bundle import read_bundle
 from seehear.serve.models import ModelRegistry, ServedModel
 
 LOOK_EVERY_S = 2.0  # at what is learning
@@ -31,6 +35,12 @@ class Learning(NamedTuple):
     waiting: int
 
 
+class _Serving(NamedTuple):
+    slug: str
+    number: int
+    terms: tuple[str, ...]
+
+
 class OpenProjects:
     """The projects of one home. Safe to use from several threads.
 
@@ -40,7 +50,7 @@ class OpenProjects:
     def __init__(self, home: Path, models: ModelRegistry) -> None:
         self.home, self._models = home, models
         self._open: dict[str, Project] = {}
-        self._numbers: WeakKeyDictionary[ServedModel, tuple[str, int]] = WeakKeyDictionary()
+        self._serves: WeakKeyDictionary[ServedModel, _Serving] = WeakKeyDictionary()
         self._learning: tuple[float, Sequence[Learning]] = (float("-inf"), ())
         self._lock, self._serving = Lock(), Lock()
 
@@ -72,7 +82,8 @@ class OpenProjects:
                 project.jobs.restart()
 
     def serve(self, project: Project) -> ServedModel | None:
-        """Serve the version that answers from the next request on; none if a project has none, or has one no more.
+        """Serve the version that answers, which expects the project's terms, from the next request on; none if the
+        project has none, or has one no more.
 
         Raises BundleError if its file is damaged: what was served goes on being served.
         """
@@ -80,19 +91,23 @@ class OpenProjects:
         with self._serving:
             now = next((each for each in self._models.list() if each.name == project.slug), None)
             if number is None:
-                if now in self._numbers:
+                if now in self._serves:
                     self._models.remove(project.slug)
                 return None
-            if now is not None and self._numbers.get(now) == (project.slug, number):
+            wanted = _Serving(project.slug, number, tuple(project.terms.list()))
+            if now is not None and self._serves.get(now) == wanted:
                 return now
-            model = project.versions.load(number)
-            served = self._models.promote_loaded(project.slug, project.versions.get(number).path, model)
-            self._numbers[served] = project.slug, number
+            path = project.versions.check_file(number)
+            bundle = read_bundle(path)
+            expecting = replace(bundle, recipe=expect_terms(bundle.recipe, wanted.terms))
+            served = self._models.promote_loaded(project.slug, path, Recogniser(expecting))
+            self._serves[served] = wanted
             return served
 
     def version_of(self, model: ServedModel) -> tuple[str, int] | None:
         """The project and the number of a version that is served; None for any other model."""
-        return self._numbers.get(model)
+        found = self._serves.get(model)
+        return None if found is None else (found.slug, found.number)
 
     def learning(self) -> Sequence[Learning]:
         """What is training now, or was up to LOOK_EVERY_S ago."""

@@ -17,7 +17,8 @@ from seehear.errors import ConflictError, SeehearError, UsageError
 from seehear.projects import Project
 from seehear.projects.columns import AnswerColumn
 from seehear.projects.kept_answers import ACCEPTED, CORRECTED, DISMISSED, NONE, NOTHING, SKIPPED, WAITING, KeptAnswer
-from seehear.projects.review import is_blind
+from seehear.projects.review import Reviewed, is_blind
+from seehear.projects.terms import find_new_words
 from seehear.runtime.bundle import read_bundle
 from seehear.serve.keeping import Keeper
 from seehear.serve.pages.chapters import render_chapter
@@ -31,6 +32,7 @@ from seehear.serve.pages.trying import SANDBOX
 
 router = page_router()
 KEYS = 9  # classes that have a number key
+MOST_NEW_WORDS = 6  # of a correction, that can be made terms
 TO_COME, BEFORE = 5, 3  # answers shown beside the one that is reviewed
 LEAST_COMPARED = 10  # blind reviews, from which the agreement is told
 CHOICES, SEVERAL, WORDS, DRAWN, VALUE = "choices", "several", "words", "drawn", "value"  # ways to review an answer
@@ -164,6 +166,7 @@ def _page(request: Request, project: Project, kept: KeptAnswer | None, error: Se
     values: dict[str, Any] = {
         "progress": review.progress(),
         "before": [(each, _describe(project, column, each.kept)) for each in recent],
+        "new_words": _find_new_words(project, column, recent),
         "error": error,
         "not_kept": keeper.problem(project.slug),
     }
@@ -191,6 +194,16 @@ def _page(request: Request, project: Project, kept: KeptAnswer | None, error: Se
         least_compared=LEAST_COMPARED,
         **values,
     )
+
+
+def _find_new_words(project: Project, column: AnswerColumn | None, recent: Sequence[Reviewed]) -> Sequence[str]:
+    """Words that were written in the last correction of a transcript, and are no terms yet."""
+    last = recent[0].kept if recent and recent[0].kept.state == CORRECTED else None
+    if column is None or column.kind.decoding is None or last is None or not last.example:
+        return ()
+    written = project.example(last.example).answers.get(column.heading, "")
+    terms = {each.lower() for each in project.terms.list()}
+    return [word for word in find_new_words(last.cell, written) if word.lower() not in terms][:MOST_NEW_WORDS]
 
 
 def _describe(project: Project, column: AnswerColumn | None, kept: KeptAnswer) -> str:
