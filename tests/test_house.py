@@ -65,7 +65,9 @@ MAY_IMPORT = {
     | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
     | {"similarity", "paired_evaluation", "interrupts", "run_files", "demo", "encoders"},
     "demo": FLOOR | {"files", "events"},
-    "serve": LEFT | {"__init__", "api", "runtime", "results", "inputs", "events", "starts", "similarity", "projects"},
+    "serve": LEFT
+    | {"__init__", "api", "runtime", "results", "inputs", "events", "starts", "similarity", "projects"}
+    | {"encoders"},
 }
 DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs
 

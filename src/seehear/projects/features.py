@@ -73,7 +73,7 @@ class FeatureCache:
 
     def __init__(self, folder: Path, encoder: Encoder, window_s: float | None) -> None:
         self._encoder, self._window_s = encoder, window_s
-        self._folder = folder / encoder.name / ("whole" if window_s is None else f"{window_s:g}s")
+        self.folder = folder / encoder.name / ("whole" if window_s is None else f"{window_s:g}s")
 
     def find_missing(self, items: Sequence[Item]) -> list[Item]:
         """Those whose features are not computed yet, each content once."""
@@ -187,11 +187,11 @@ class FeatureCache:
             spans_s=np.array([row.span_s or (np.nan, np.nan) for row in rows]),
             vectors=np.stack([row.vector for row in rows]).astype(np.float16),
         )
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self._folder / f"{secrets.token_hex(8)}.npz", content.getvalue())
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.folder / f"{secrets.token_hex(8)}.npz", content.getvalue())
 
     def _blocks(self) -> Iterator[Mapping[str, NDArray[Any]]]:
-        for path in sorted(self._folder.glob("*.npz")):
+        for path in sorted(self.folder.glob("*.npz")):
             try:
                 with np.load(path, allow_pickle=False) as stored:
                     block = {name: stored[name] for name in ("keys", "owners", "spans_s", "vectors")}

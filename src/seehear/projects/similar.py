@@ -69,6 +69,11 @@ class SimilaritySearch:
         return found
 
     @property
+    def key(self) -> str:
+        """Equal for searches of the same place by the same features."""
+        return f"{self._cache.folder} {self._among}"
+
+    @property
     def items(self) -> Sequence[Item]:
         return [item for item, _ in self._places]
 

@@ -50,6 +50,7 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
         yield
         answerer.close()
         await asyncio.to_thread(app.state.keeper.close)
+        app.state.feature_jobs.close()
         app.state.projects.close()
 
     app = FastAPI(

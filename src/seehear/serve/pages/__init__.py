@@ -11,6 +11,7 @@ from seehear.serve.pages import (
     creating,
     demonstrating,
     drawing,
+    finding,
     home,
     marking,
     model,
@@ -21,11 +22,12 @@ from seehear.serve.pages import (
     trying,
     versions,
 )
+from seehear.serve.pages.feature_jobs import FeatureJobs
 from seehear.serve.pages.previews import Previews
 from seehear.serve.pages.routing import add_page_errors
 
 PAGES = (
-    *(api_docs, home, creating, demonstrating, teaching, arriving, marking, drawing, answering_examples),
+    *(api_docs, home, creating, demonstrating, teaching, arriving, finding, marking, drawing, answering_examples),
     *(training, trying, reviewing, versions, model, project_settings),
 )
 
@@ -33,6 +35,7 @@ PAGES = (
 def add_pages(app: FastAPI) -> None:
     """Add the pages to an application whose state has `models`, `answerer`, `settings`, `projects` and `keeper`."""
     app.state.previews = Previews()
+    app.state.feature_jobs = FeatureJobs()
     for each in PAGES:
         app.include_router(each.router)
     add_page_errors(app)

@@ -36,7 +36,10 @@ BLOCK = 1 << 20
 
 @router.post("/p/{slug}/arriving")
 async def begin(request: Request, slug: str) -> Response:
-    """Make a place for files. Form field: file, an archive or a table, if that is all. A script gets the address."""
+    """Make a place for files. A script gets its address.
+
+    Form fields: file, an archive or a table, if that is all; look_for, if it is to be searched for more like something.
+    """
     project = find_project(request, slug)
     await asyncio.to_thread(_forget_old, project)
     key = secrets.token_urlsafe(12)
@@ -44,6 +47,9 @@ async def begin(request: Request, slug: str) -> Response:
         file = form.get("file")
         if isinstance(file, UploadFile) and file.filename:
             await asyncio.to_thread(_write, file, _place(project, key), file.filename)
+        look_for = str(form.get("look_for", ""))
+    if look_for:
+        return RedirectResponse(f"{project_address(slug)}/teach/similar?{look_for}&among={key}", 303)
     address = f"{project_address(slug)}/arriving/{key}"
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"address": address})
@@ -100,6 +106,11 @@ async def discard(request: Request, slug: str, key: str) -> Response:
     project = find_project(request, slug)
     await asyncio.to_thread(delete, _place(project, key))
     return RedirectResponse(f"{project_address(slug)}/teach", 303)
+
+
+def find_arrived(project: Project, key: str) -> Path:
+    """The one folder or file that was sent, or the folder of all that was. Raises HTTPException if it is gone."""
+    return _data(_place(project, key))
 
 
 def safe_path(path: str) -> PurePosixPath:

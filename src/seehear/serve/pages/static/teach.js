@@ -210,7 +210,8 @@ class Arriving extends HTMLElement {
         const response = await send(`${address}/file`, { method: "POST", body }, say);
         if (!response.ok) throw new Refused(readText(await response.text()));
       }
-      location.assign(address);
+      const { then } = this.dataset; // an address to which the key of what arrived is added
+      location.assign(then ? then + address.split("/").at(-1) : address);
     } catch (error) {
       say(`${error.message} Nothing was added; drop it again.`);
     }
