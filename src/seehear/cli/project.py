@@ -38,7 +38,7 @@ def open_project(name: str, home: Path, who: str | None = None) -> Project:
 
 
 @project.command()
-def new(
+def new(  # noqa: PLR0913 - one argument for each flag
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the project.")],
     answer: options.Answer = None,
     senses: options.Senses = None,
@@ -46,16 +46,16 @@ def new(
         str | None,
         typer.Option(metavar="URL", help="A database that a team shares: postgresql+psycopg://HOST/DATABASE."),
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL", help="Begin from a model file: its classes, and it answers at once."),
+    ] = None,
     home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
     """Make a project. By default, the answer and the senses are those of the first data."""
-    from seehear.projects import Project
-
-    with Project.create(
-        name, answer=answer, senses=options.split_names(senses), home=home, database=database, who=who
-    ) as made:
+    with _create(name, answer, options.split_names(senses), database, model, home, who) as made:
         described = {"slug": made.slug, "name": made.name, "folder": str(made.place.folder)}
     typer.echo(to_json_line(described) if json else f"{made.slug} is in {made.place.folder}")
 
@@ -69,6 +69,24 @@ def demo(home: Home = Path(PROJECTS_FOLDER), who: Who = None, json: options.Json
         described = {"slug": made.slug, "name": made.name, "folder": str(made.place.folder)}
     train = f"{options.program_name()} project train {made.slug} --minutes 1"
     typer.echo(to_json_line(described) if json else f"{made.slug} is in {made.place.folder}. Train: {train}")
+
+
+def _create(
+    name: str,
+    answer: str | None,
+    senses: Sequence[str] | None,
+    database: str | None,
+    model: Path | None,
+    home: Path,
+    who: str | None,
+) -> Project:
+    from seehear.projects import Project, begin_from_model
+
+    if model is None:
+        return Project.create(name, answer=answer, senses=senses, home=home, database=database, who=who)
+    if answer or senses or database:
+        raise UsageError("--model with --answer, --senses or --database", hint="leave those out: the model says them")
+    return begin_from_model(name, options.require_existing(model), home=home, who=who)
 
 
 @project.command("list")

@@ -3,6 +3,7 @@
 from seehear.errors import UsageError
 
 try:
+    from seehear.projects.beginning import begin_from_model
     from seehear.projects.content_store import StoredFile
     from seehear.projects.demonstration import create_demo
     from seehear.projects.examples import Added, Counts, Example, NewExample, Query
@@ -30,5 +31,6 @@ __all__ = [
     "ProjectEntry",
     "Query",
     "StoredFile",
+    "begin_from_model",
     "create_demo",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from sqlalchemy.engine import Connection
 from seehear.amounts import format_count
 from seehear.errors import BundleError, DataError, UsageError
 from seehear.events import Listener, ignore_events
+from seehear.files import MODEL_SUFFIX
 from seehear.folders import temporary_folder
 from seehear.projects.columns import read_setting
 from seehear.projects.examples import Query, read_examples
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from seehear.measure.comparison import PairedComparison
     from seehear.projects.project import Project
     from seehear.recipe import Recipe
+    from seehear.runtime.bundle import Bundle
 
 PROGRAM = "seehear"  # in the history, what nobody did by hand
 RESTORE = "restore it from a backup, or promote another version"
@@ -108,6 +111,15 @@ class Versions:
         if not found:
             raise self._missing(number)
         return found[0]
+
+    def add(self, bundle: Bundle) -> int:
+        """Add a model that was not trained here. Returns its number."""
+        from seehear.runtime.bundle import write_bundle
+
+        path = self._project.place.models / f"{secrets.token_hex(8)}{MODEL_SUFFIX}"
+        write_bundle(path, bundle)
+        with self._project.database.writing() as connection:
+            return publish_version(connection, self._project.who, None, path, bundle.recipe, bundle.card, {})
 
     def served(self) -> Version | None:
         """The version that answers; None while there is none, or if its file is gone."""
@@ -257,10 +269,11 @@ class Versions:
 
 
 def publish_version(
-    connection: Connection, who: str, job: int, model: Path, recipe: Recipe, card: str, parts: Mapping[int, str]
+    connection: Connection, who: str, job: int | None, model: Path, recipe: Recipe, card: str, parts: Mapping[int, str]
 ) -> int:
     """Make a version of a model file, which is in its place; the first one answers at once. Returns its number.
 
+    job     that trained it; None for a model from elsewhere
     parts   the part of each example, by id, when it was trained
     """
     number = (connection.execute(sa.select(sa.func.max(versions.c.number))).scalar() or 0) + 1
@@ -277,7 +290,8 @@ def publish_version(
     }
     connection.execute(versions.insert().values(row))
     rows = [{"number": number, "example_id": example, "part": part} for example, part in parts.items()]
-    connection.execute(version_examples.insert(), rows)
+    if rows:
+        connection.execute(version_examples.insert(), rows)
     if read_setting(connection, SERVED) is None:
         change = begin_change(connection, PROGRAM, f"promoted version {number}, as there is no other")
         make_edits(connection, change, [Edit("setting", None, SERVED, None, str(number))])

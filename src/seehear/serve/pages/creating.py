@@ -9,7 +9,7 @@ from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from seehear.errors import UsageError
-from seehear.projects import Project
+from seehear.projects import Project, begin_from_model
 from seehear.serve.open_projects import OpenProjects
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.open_projects import project_address
@@ -20,23 +20,27 @@ router = page_router()
 
 
 @router.get("/new")
-def show(request: Request, answer: str = "", senses: str = "") -> Response:
-    return render(request, "new.html", answer=answer, senses=senses, name="", error=None)
+def show(request: Request, answer: str = "", senses: str = "", model: str = "") -> Response:
+    return render(request, "new.html", answer=answer, senses=senses, model=model, name=model, error=None)
 
 
 @router.post("/new")
 async def create(request: Request) -> Response:
-    """Form fields: name, answer (a kind), senses (with commas)."""
+    """Form fields: name; answer (a kind) and senses (with commas), or model, a served one to begin from."""
     fields = await read_fields(request)
-    name, answer, senses = map(fields.last, ("name", "answer", "senses"))
+    name, answer, senses, model = map(fields.last, ("name", "answer", "senses", "model"))
     projects: OpenProjects = request.app.state.projects
     person = getattr(request.state, "person", "") or None
     wanted = [sense for sense in senses.split(",") if sense]
     make = partial(Project.create, name, answer=answer or None, senses=wanted or None, home=projects.home, who=person)
+    if model:
+        served = request.app.state.models.get(model)
+        make = partial(begin_from_model, name, served.path, home=projects.home, who=person)
     try:
         project = await asyncio.to_thread(make)
     except UsageError as error:
-        return render(request, "new.html", 400, answer=answer, senses=senses, name=name, error=error)
+        values = {"answer": answer, "senses": senses, "model": model, "name": name}
+        return render(request, "new.html", 400, **values, error=error)
     slug = project.slug
     project.close()
     return RedirectResponse(f"{project_address(slug)}/teach", 303)
