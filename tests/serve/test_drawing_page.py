@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.testclient import TestClient
 
+import finding
+from pretended_training import pretend_training
 from reading_html import Element, find_inline, read_html
 from seehear.projects import Project
+from seehear.projects.job_process import run_job
 from seehear.serve.pages.thumbnails import SIDES_PX, find_size, find_thumbnail
 from serving import client, picture_file
 
@@ -217,6 +220,61 @@ def test_a_kind_is_renamed_in_every_picture(served: TestClient, home: Path) -> N
         ]
         project.undo()
         assert project.example(1).answers["boxes"] == CELL
+
+
+def test_proposals_are_shown_as_such_and_kept_only_when_accepted(
+    served: TestClient, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_training(monkeypatch, bundle=finding.bundle)
+    with Project.open("smears", home=home) as project:
+        run_job(project, project.jobs.start().id)
+    found = served.get("/p/smears/teach/3/proposals").json()
+    assert [(each["label"], each["accepted"]) for each in found["regions"]] == [
+        ("red cell", True),
+        ("white cell", False),
+    ]
+    assert found["words"] == "Of 100 boxes that it accepted on pictures that were put aside, about 90 were right."
+    page = get(served, "/p/smears/teach/3?propose=true")
+    assert [each.text for each in page.all("g", **{"class": "region proposed"})] == ["R?", "W?"]
+    boxes = page.all("input", type="checkbox")
+    assert len(boxes) == 2 and all("checked" in each.attributes for each in boxes)
+    assert cell_of(home, 3) is None
+    assert "3 of 10" not in get(served, "/p/smears/teach").text
+
+
+def test_what_is_tried_has_the_colours_of_the_page(
+    served: TestClient, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The project's order of classes decides, not that of the model."""
+    pretend_training(monkeypatch, bundle=finding.bundle)
+    with Project.open("smears", home=home) as project:
+        project.rename_class("red cell", "other")
+        run_job(project, project.jobs.start().id)
+    marks = {each["name"]: each["colour"] for each in served.get("/p/smears/teach/3/proposals").json()["classes"]}
+    assert list(marks) == ["other", "white cell", "red cell"]
+    answered = served.post("/p/smears/try", files={"file": ("a.png", picture_file(0.5, (240, 320)))})
+    (shown,) = [each for each in read_html(answered.text).all("img") if each.attributes["src"].startswith("/shown/")]
+    pixels = np.asarray(Image.open(BytesIO(served.get(shown.attributes["src"]).content)).convert("RGB")).astype(int)
+    for colour in (marks["white cell"], marks["red cell"]):
+        distance = np.abs(pixels - list(bytes.fromhex(colour[1:]))).max(2)
+        assert np.count_nonzero(distance < 40) > 100, colour
+
+
+def test_outlines_are_drawn_with_a_class_for_everything_else(served: TestClient, home: Path) -> None:
+    served.post("/new", data={"name": "Roads", "answer": "mask", "senses": "image"})
+    served.post("/p/roads/teach/files", files={"file": ("a.png", picture_file(0.5, (48, 64)))})
+    page = get(served, "/p/roads/teach/1")
+    assert "Draw the outline of each thing" in page.text
+    assert [each.text for each in page.all("option") if "selected" in each.attributes] == ["background"]
+    rows = {"class": ["road", ""], "marks": ["{}", "{}"], "corners": ["1,2 30,2 30,40", ""], "background": "background"}
+    served.post("/p/roads/teach/1/regions", data=rows)
+    with Project.open("roads", home=home) as project:
+        cell = json.loads(project.example(1).answers["mask"])
+        assert list(project.classes()) == ["road"]
+    assert cell["size"] == [48, 64] and cell["background"] == "background"
+    assert cell["outlines"] == [{"label": "road", "polygons": [[1, 2, 30, 2, 30, 40]]}]
+    (path,) = get(served, "/p/roads/teach/1").all("path", **{"class": "edge", "stroke": "#0072b2"})
+    assert path.attributes["d"] == "M1.00 2.00L30.00 2.00L30.00 40.00Z"
 
 
 @settings(max_examples=25, deadline=None)

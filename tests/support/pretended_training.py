@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from seehear import api
 from seehear.events import Advanced, Measured, Started
 from seehear.projects import Project, jobs
 from seehear.projects.job_process import run_job
-from seehear.runtime.bundle import write_bundle
+from seehear.runtime.bundle import Bundle, write_bundle
 
 RESULT = {
     "n": 4,
@@ -37,8 +38,15 @@ def hold_jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return started
 
 
-def pretend_training(monkeypatch: pytest.MonkeyPatch, *, threads: bool = False) -> None:
-    """Replace `api.train` by a handmade model that tells dark from bright.
+def dark_or_bright() -> Bundle:
+    answer = {"classes": tiny.CLASSES, "several": False, "counts": (10, 10)}
+    return tiny.bundle(answer=answer, results={"image": RESULT})
+
+
+def pretend_training(
+    monkeypatch: pytest.MonkeyPatch, *, threads: bool = False, bundle: Callable[[], Bundle] = dark_or_bright
+) -> None:
+    """Replace `api.train` by a handmade model; by default one that tells dark from bright.
 
     threads   run each job in a thread, as a process would; without, jobs wait for `run_job`
     """
@@ -57,8 +65,7 @@ def pretend_training(monkeypatch: pytest.MonkeyPatch, *, threads: bool = False) 
         listen(Advanced("training", 2, "loss 0.5"))
         listen(Measured("training", 2, "accuracy", 0.5, True, 4))
         listen(Measured("training", 4, "accuracy", 0.75, True, 4))
-        answer = {"classes": tiny.CLASSES, "several": False, "counts": (10, 10)}
-        write_bundle(out, tiny.bundle(answer=answer, results={"image": RESULT}))
+        write_bundle(out, bundle())
 
     monkeypatch.setattr(jobs, "_spawn", Process)
     monkeypatch.setattr(api, "train", train)

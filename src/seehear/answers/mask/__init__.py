@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seehear.answers.kind import AnswerKind, ItemScoring, Spatial
-from seehear.answers.mask import answer, metric, spec
+from seehear.answers.mask import answer, drawing, metric, spec
 from seehear.answers.mask.answer import Mask as Mask
 from seehear.answers.mask.spec import MaskSpec as MaskSpec
 from seehear.answers.mask.tracking import AreaTracker
@@ -22,6 +22,7 @@ class MaskKind(AnswerKind[MaskSpec, Mask]):
         merge_tiles=answer.merge_tiles,
         tracker=AreaTracker,
     )
+    regions = drawing.REGIONS
 
     plan = staticmethod(spec.plan)
     fits = staticmethod(answer.fits)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers.class_marks import mark_classes
 from seehear.answers.items import ItemCount, accepted_from
 from seehear.answers.kind import TileOutput
 from seehear.answers.mask.levels import LEVELS, min_level, to_levels
@@ -162,16 +163,17 @@ class Mask:
             files["accepted.png"] = encode_png(np.where(self.accepted, np.uint8(WHITE), np.uint8(0)), grey)
         return files
 
-    def draw_on(self, picture: Image) -> Image:
+    def draw_on(self, picture: Image, classes: Sequence[str] = ()) -> Image:
         """A copy of a picture with coloured pixels and a legend. Small pictures are enlarged.
 
-        Pixels that are not accepted are striped.
+        Pixels that are not accepted are striped. Without `classes`, colours are those of the training data's masks.
         """
         from seehear.answers.mask.overlay import draw_on
 
-        colors = zip(self.spec.classes, self.spec.colors, strict=True)
-        legend = {name: color for name, color in colors if name in self.areas}
-        return draw_on(picture, self.pixels, self.spec.colors, legend, self.accepted)
+        marks = {mark.name: mark.colour for mark in mark_classes(list(dict.fromkeys([*classes, *self.spec.classes])))}
+        colors = [marks[name] for name in self.spec.classes] if classes else self.spec.colors
+        legend = {name: color for name, color in zip(self.spec.classes, colors, strict=True) if name in self.areas}
+        return draw_on(picture, self.pixels, colors, legend, self.accepted)
 
     def to_marked_text(self) -> str:
         """The classes, in brackets if most of their pixels are not accepted."""

@@ -46,6 +46,16 @@ class Outlines:
     def labels(self) -> set[str]:
         return {region["label"] for region in self.regions if region.get("label") is not None}
 
+    def polygons_of(self, number: int) -> tuple[str | None, Sequence[Sequence[float]]]:
+        """The label of one region, and its polygons; () if it has run lengths."""
+        region = self.regions[number]
+        return region.get("label"), region.get("polygons", ())
+
+    def rasterise_region(self, number: int) -> tuple[int, int, Array]:
+        """The upper left corner (top, left) of one region, and its pixels (h, w) bool. Raises InputError."""
+        shape = _to_shape(self.regions[number], self.shape)
+        return shape.top, shape.left, shape.rasterise()
+
     def rasterise(self, to_number: Callable[[str | None], int], background: int) -> Array:
         """(H, W) uint8: the number of each pixel's label.
 
@@ -57,10 +67,7 @@ class Outlines:
         return pixels
 
     def _patches(self) -> Iterator[tuple[str | None, _Patch]]:
-        shapes = [
-            _from_rle(region["rle"], self.shape) if "rle" in region else _from_polygons(region["polygons"], self.shape)
-            for region in self.regions
-        ]
+        shapes = [_to_shape(region, self.shape) for region in self.regions]
         if (cost := sum(shape.cost_px for shape in shapes)) > MAX_RASTER_PIXELS:
             raise InputError(
                 f"{len(shapes):,} outlines in a picture of {self.shape[1]} x {self.shape[0]} px are too many to draw",
@@ -126,8 +133,22 @@ def parse_outlines(cell: str) -> Outlines:
 
 def format_outlines(shape: tuple[int, int], inside: Mapping[str, Array]) -> str:
     """The cell of a picture (H, W), from the pixels (H, W) bool of each label."""
-    regions = [{"label": label, "rle": encode_rle(pixels)} for label, pixels in inside.items()]
-    return json.dumps({"size": list(shape), "outlines": regions}, ensure_ascii=False)
+    return format_regions(shape, None, [{"label": name, "rle": encode_rle(pixels)} for name, pixels in inside.items()])
+
+
+def format_regions(shape: tuple[int, int], background: str | None, regions: Sequence[Mapping[str, Any]]) -> str:
+    """The cell of a picture (H, W), from regions as `Outlines` has them."""
+    around = {} if background is None else {"background": background}
+    return json.dumps({"size": list(shape), **around, "outlines": list(regions)}, ensure_ascii=False)
+
+
+def make_region(label: str | None, corners: Sequence[float]) -> dict[str, Any]:
+    return {"label": label, "polygons": [list(corners)]}
+
+
+def rename_region(region: Mapping[str, Any], name: str, new: str) -> dict[str, Any]:
+    """The same region, of the class `new` if it was of `name`."""
+    return {**region, "label": new} if region.get("label") == name else dict(region)
 
 
 def _is_size(size: list[Any]) -> bool:
@@ -149,6 +170,10 @@ def _is_region(region: dict[str, Any]) -> bool:
 
 def _is_list_of(value: Any, kind: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, kind) and abs(each) < 1e9 for each in value)
+
+
+def _to_shape(region: Mapping[str, Any], shape: tuple[int, int]) -> _Shape:
+    return _from_rle(region["rle"], shape) if "rle" in region else _from_polygons(region["polygons"], shape)
 
 
 def _from_polygons(polygons: Sequence[Sequence[float]], shape: tuple[int, int]) -> _Shape:

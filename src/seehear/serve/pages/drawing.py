@@ -154,12 +154,14 @@ async def propose(request: Request, project: Project, column: AnswerColumn, exam
     served = await asyncio.to_thread(find_served, request, project)
     version = await asyncio.to_thread(project.versions.served)
     answerer: Answerer = request.app.state.answerer
+    cell = example.answers.get(column.heading)
+    background = _regions_of(column).read(cell).background if cell else EVERYTHING_ELSE
     (sense, file), *_ = example.inputs.items()
     source = project.sources(example)[sense]
     prediction = await answerer.answer(served, source, PredictOptions(), size=file.size_bytes)
     if prediction.answer is None:
         raise InputError(prediction.error or "no answer", where=example.name)
-    regions = _regions_of(column).predicted(prediction.answer)
+    regions = [each for each in _regions_of(column).predicted(prediction.answer) if each.label != background]
     doubts = "" if prediction.accepted else f"About this picture it is unsure: {prediction.reason}."
     measured = _how_often_right(column.kind.item, {} if version is None else version.figures)
     return Proposals(regions, " ".join(filter(None, (measured, doubts))))

@@ -276,7 +276,7 @@ def _draw_found(project: Project, kept: KeptAnswer) -> bytes | None:
     try:
         recipe = read_bundle(project.versions.check_file(kept.version)).recipe
         answer = ANSWERS[recipe.kind].read(kept.cell, recipe.answer)
-        return draw_preview(sense, source, answer).content
+        return draw_preview(sense, source, answer, project.classes()).content
     except SeehearError:
         return None
 

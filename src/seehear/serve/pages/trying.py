@@ -89,10 +89,10 @@ async def answer_project(request: Request, slug: str) -> Response:
     served = await asyncio.to_thread(find_served, request, project)
     async with read_form(request) as form:
         add_unseen(project, form)
-        shown = replace(await answer_and_show(request, served, form), kept=_keep(request, form))
+        classes = await asyncio.to_thread(project.classes)
+        shown = replace(await answer_and_show(request, served, form, classes), kept=_keep(request, form))
         keep_later(request, served, uploads_by_sense(served, form), shown.prediction, PAGE)
     if wants_fragment(request):
-        classes = await asyncio.to_thread(project.classes)
         return render(request, "answer.html", shown=shown, address=project_address(slug), classes=classes)
     return await asyncio.to_thread(_project_page, request, project, served, shown)
 
@@ -122,13 +122,13 @@ async def preview(request: Request, key: str) -> Response:
     return Response(found.content, headers=headers, media_type=found.media_type)
 
 
-async def answer_and_show(request: Request, model: ServedModel, form: Form) -> ShownAnswer:
-    """Raises UsageError, BusyError."""
+async def answer_and_show(request: Request, model: ServedModel, form: Form, classes: Sequence[str] = ()) -> ShownAnswer:
+    """`classes` of the project give the colours of what is drawn. Raises UsageError, BusyError."""
     began_s = time.perf_counter()
     answered = await answer_form(request.app.state.answerer, model, form, PredictOptions())
     took_ms = round(1000 * (time.perf_counter() - began_s))
     inputs = uploads_by_sense(model, form)
-    made = await asyncio.to_thread(make_previews, inputs, answered.answer)
+    made = await asyncio.to_thread(make_previews, inputs, answered.answer, classes)
     previews: Previews = request.app.state.previews
     shown = [(f"/shown/{previews.keep(each)}", each.media_type) for each in made]
     return ShownAnswer(answered, _candidates(answered), _needed(model, answered), shown, took_ms)

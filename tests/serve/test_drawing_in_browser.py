@@ -1,0 +1,183 @@
+"""Drawing in a real browser: by mouse and keyboard, saved and shown again, and proposals of a version accepted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+import finding
+from browsing import Browser, browsing
+from pretended_training import pretend_training
+from seehear.projects import Project
+from seehear.serve.app import create_app
+from seehear.serve.models import ModelRegistry
+from seehear.serve.settings import ServeSettings
+from serving import picture_file
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+SIZE = 320, 240
+POINTS = 2000
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "projects"
+
+
+@pytest.fixture
+def browser(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    pretend_training(monkeypatch, threads=True, bundle=finding.bundle)
+    app = create_app(ServeSettings(projects=home), ModelRegistry())
+    with browsing(app, tmp_path) as opened:
+        yield opened
+
+
+def add_pictures(browser: Browser, tmp_path: Path) -> None:
+    paths = [tmp_path / f"smear-{number}.png" for number in range(4)]
+    for number, path in enumerate(paths):
+        path.write_bytes(picture_file(0.3 + number / 10, SIZE[::-1]))
+    browser.find("#files").send_keys("\n".join(map(str, paths)))
+    browser.press("Add them")
+    browser.find(".film li:nth-child(4)")
+
+
+def check(browser: Browser) -> None:
+    for width, theme in ((390, "dark"), (1280, "light")):
+        browser.resize(width, theme)
+        assert not browser.inaccessible(), (width, theme, browser.driver.current_url)
+        assert not browser.overflows(), (width, browser.driver.current_url)
+
+
+def drag(browser: Browser, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """From one point of the picture to another; both as shares of its width and height."""
+    picture = browser.find("[data-picture]")
+    width, height = picture.size["width"], picture.size["height"]
+
+    def at(point: tuple[float, float]) -> tuple[int, int]:  # from the middle, as the driver counts
+        return round((point[0] - 0.5) * width), round((point[1] - 0.5) * height)
+
+    browser.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", picture)
+    actions = ActionChains(browser.driver).move_to_element_with_offset(picture, *at(start)).click_and_hold()
+    actions.move_to_element_with_offset(picture, *at(end)).release().perform()
+
+
+def press(browser: Browser, *keys: str) -> None:
+    actions = ActionChains(browser.driver)
+    for key in keys:
+        actions.send_keys(key)
+    actions.perform()
+
+
+def boxes_of(home: Path, number: int) -> list[dict[str, Any]]:
+    with Project.open("smears", home=home) as project:
+        found: list[dict[str, Any]] = json.loads(project.example(number).answers["boxes"])
+        return found
+
+
+def close_to(box: dict[str, Any], corners: tuple[float, ...]) -> bool:
+    return all(abs(one - other) <= 2 for one, other in zip(box["xyxy"], corners, strict=True))
+
+
+def test_boxes_from_the_first_picture_to_proposals(browser: Browser, home: Path, tmp_path: Path) -> None:
+    browser.open("/")
+    browser.press("Begin with things in pictures")
+    browser.find("#name").send_keys("Smears")
+    browser.press("Begin")
+    add_pictures(browser, tmp_path)
+    check(browser)
+    browser.press("Draw")
+    for name in ("red cell", "white cell"):
+        browser.find("#new-class").send_keys(name, Keys.ENTER)
+        browser.find(f'.classes [data-label="{name}"][aria-pressed=true]')
+    drag(browser, (0.1, 0.1), (0.4, 0.5))
+    browser.wait_for("white cell, box 1 of 1")
+    drag(browser, (0.5, 0.5), (0.9, 0.9))
+    press(browser, "1")
+    assert browser.find("[data-selected-title]").text == "Selected: red cell"
+    press(browser, "n", Keys.ENTER, *[Keys.ARROW_RIGHT] * 20, *[Keys.ARROW_UP] * 10, Keys.ENTER)
+    browser.wait_for("red cell, box 3 of 3")
+    press(browser, Keys.DELETE, "z", Keys.ARROW_LEFT)  # removed, brought back, moved
+    check(browser)
+    browser.resize(1280)
+    press(browser, Keys.ENTER)
+    browser.wait_for("1 of 4 pictures is checked by you")
+    first, second, third = boxes_of(home, 1)
+    assert (first["label"], second["label"], third["label"]) == ("white cell", "red cell", "red cell")
+    assert close_to(first, (32, 24, 128, 120)) and close_to(second, (160, 120, 288, 216))
+    assert third["xyxy"][2] > third["xyxy"][0] and abs(third["xyxy"][3] - 120) <= 2
+    browser.press("Nothing in it")
+    browser.wait_for("2 of 4 pictures are checked by you")
+    browser.open("/p/smears/teach/1")
+    assert len(browser.all(".region[role=button]")) == 3
+    accept_a_proposal(browser, home)
+    browser.open("/p/smears/try")
+    browser.find("input[type=file]").send_keys(str(tmp_path / "smear-3.png"))
+    browser.wait_for("1 of 2 boxes accepted")
+    check(browser)
+    assert not browser.violations()
+    assert not browser.foreign_requests()
+
+
+def accept_a_proposal(browser: Browser, home: Path) -> None:
+    """On the third picture, after a training."""
+    with Project.open("smears", home=home) as project:
+        project.jobs.start()
+    browser.open("/p/smears/train")
+    browser.wait_for("Version 1")
+    browser.open("/p/smears/teach/3")
+    press(browser, "p")
+    browser.wait_for("2 proposals")
+    assert len(browser.all(".region.proposed")) == 2
+    check(browser)
+    browser.driver.execute_script("document.querySelector('.region.proposed').focus()")
+    press(browser, "y")
+    browser.wait_for("1 proposal")
+    press(browser, Keys.ENTER)
+    browser.wait_for("3 of 4 pictures are checked by you")
+    (accepted,) = boxes_of(home, 3)
+    assert accepted["label"] == "red cell" and close_to(accepted, (80, 40, 160, 120))
+
+
+MAP_POINTS = """
+const [done, address, points] = [arguments[2], arguments[0], arguments[1]];
+import(address).then((geometry) => done(points.map(([x, y, left, top, width, height, w, h]) => {
+  const [rect, size] = [{ left, top, width, height }, [w, h]];
+  const back = geometry.toWindow(geometry.toFile([x, y], rect, size), rect, size);
+  const box = geometry.boxBetween(geometry.toFile([x, y], rect, size), [w - y, h - x], size);
+  const moved = geometry.shifted(box, [Math.round(x), -Math.round(y)], size);
+  const handle = ["n", "ne", "e", "se", "s", "sw", "w", "nw"][Math.floor(x) % 8];
+  return { back, box, moved, resized: geometry.resized(box, handle, [y, x], size) };
+})));
+"""
+
+
+def test_the_geometry_of_the_page_keeps_points_in_place_and_boxes_in_the_picture(browser: Browser) -> None:
+    from random import Random
+
+    from seehear.serve.pages.static_files import read_static_files
+
+    random = Random(0)
+    points = [
+        [
+            *(random.uniform(0, 2000), random.uniform(0, 2000), random.uniform(-500, 500), random.uniform(-500, 500)),
+            *(random.uniform(10, 5000), random.uniform(10, 5000), random.randint(1, 12_000), random.randint(1, 12_000)),
+        ]
+        for _ in range(POINTS)
+    ]
+    browser.open("/")
+    address = read_static_files().address("geometry.js")
+    found = browser.driver.execute_async_script(MAP_POINTS, address, points)
+    for (x, y, *_rect, width, height), each in zip(points, found, strict=True):
+        assert abs(each["back"][0] - x) < 1e-6 and abs(each["back"][1] - y) < 1e-6
+        for name in ("box", "moved", "resized"):
+            left, top, right, bottom = each[name]
+            assert 0 <= left < right <= width and 0 <= top < bottom <= height, (name, each)
+            assert all(float(side).is_integer() for side in each[name])
+        sides = [[box[2] - box[0], box[3] - box[1]] for box in (each["box"], each["moved"])]
+        assert sides[0] == sides[1], "moving changed its size"
