@@ -19,8 +19,8 @@ from seehear.projects import Project, Query
 
 
 @pytest.fixture
-def project(tmp_path: Path):
-    with make_project(tmp_path / "home") as made:
+def project(tmp_path: Path, database: str | None):
+    with make_project(tmp_path / "home", database) as made:
         yield made
 
 

@@ -35,9 +35,9 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, spawned: list[str]) -> Iterator[Project]:
+def project(tmp_path: Path, spawned: list[str], database: str | None) -> Iterator[Project]:
     """16 pictures, dark or bright, and jobs that get no process."""
-    with make_project(tmp_path / "home") as made:
+    with make_project(tmp_path / "home", database) as made:
         add_dark_and_bright(made, tmp_path)
         yield made
 

@@ -10,27 +10,19 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from made_projects import write_pictures
-from postgres import find_programs, running_server
+from made_projects import make_project, write_pictures
+from postgres import find_programs
 from seehear.errors import ConflictError, SeehearError
 from seehear.projects import Project, Query
 from seehear.projects.schema import metadata
 
 pytest.importorskip("psycopg")
-PROGRAMS = find_programs()
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed")]
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    assert PROGRAMS is not None
-    with running_server(PROGRAMS) as address:
-        yield address
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(find_programs() is None, reason="PostgreSQL is not installed")]
 
 
 @pytest.fixture
-def project(url: str, tmp_path: Path) -> Iterator[Project]:
-    with Project.create("Boards", answer="label", home=tmp_path / "home", database=url, who="anna") as made:
+def project(postgres_url: str, tmp_path: Path) -> Iterator[Project]:
+    with make_project(tmp_path / "home", postgres_url) as made:
         yield made
 
 
@@ -54,8 +46,8 @@ def test_the_migrations_make_the_schema(project: Project) -> None:
         assert compare_metadata(context, metadata) == []
 
 
-def test_projects_in_one_database_do_not_see_each_other(project: Project, url: str, tmp_path: Path) -> None:
-    with Project.create("Other", answer="label", home=tmp_path / "home", database=url) as other:
+def test_projects_in_one_database_do_not_see_each_other(project: Project, postgres_url: str, tmp_path: Path) -> None:
+    with Project.create("Other", answer="label", home=tmp_path / "home", database=postgres_url) as other:
         project.add(write_pictures(tmp_path, 2), "knot")
         assert other.counts().examples == 0
 

@@ -14,8 +14,8 @@ from seehear.projects import Project, Query
 
 
 @pytest.fixture
-def project(tmp_path: Path):
-    with make_project(tmp_path / "home") as made:
+def project(tmp_path: Path, database: str | None):
+    with make_project(tmp_path / "home", database) as made:
         yield made
 
 
@@ -197,8 +197,9 @@ def test_unknown_examples_parts_and_people_are_refused(project: Project) -> None
         project.as_person(" ")
 
 
-def test_the_list_names_what_cannot_be_opened_and_shows_the_others(project: Project, tmp_path: Path) -> None:
+def test_the_list_names_what_cannot_be_opened_and_shows_the_others(tmp_path: Path) -> None:
     home = tmp_path / "home"
+    make_project(home).close()
     for name, content in {"broken": b"no database", "odd": b""}.items():
         (home / name).mkdir()
         (home / name / "project.json").write_bytes((home / "boards" / "project.json").read_bytes())

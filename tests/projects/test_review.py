@@ -22,8 +22,8 @@ from seehear.runtime.predictor import Predictor
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    with make_project(tmp_path / "home") as made:
+def project(tmp_path: Path, database: str | None) -> Iterator[Project]:
+    with make_project(tmp_path / "home", database) as made:
         for name, brightness in (("dark", 0.1), ("bright", 0.8)):
             made.add([draw(tmp_path / f"{name}.png", brightness)], name)
         made.review.keep(30)

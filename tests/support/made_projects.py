@@ -28,8 +28,10 @@ def _template() -> Path:
     return home / "boards"
 
 
-def make_project(home: Path) -> Project:
-    """An empty project of labels, open as anna."""
+def make_project(home: Path, database: str | None = None) -> Project:
+    """An empty project of labels, open as anna; with the URL of a database if it has one elsewhere."""
+    if database is not None:
+        return Project.create("Boards", answer="label", home=home, database=database, who="anna")
     shutil.copytree(_template(), home / "boards")
     return Project.open("boards", home=home, who="anna")
 

@@ -40,6 +40,7 @@ OPTIONS = ("minutes", "steps", "seed", "wrong_at_most", "start", "device")  # ke
 AT_ONCE = "trainings_at_once"  # a setting: how many jobs of all projects of a home may run together
 MOST_WAITING = 20
 WATCH_S = 0.2
+PROCESS = "seehear.projects.job_process"  # the module that the process of a job runs
 Row = Mapping[str, Any]
 _children: dict[Path, subprocess.Popen[bytes]] = {}  # by lock: a new process takes a while until it holds its lock
 
@@ -305,7 +306,7 @@ def _check_options(options: Mapping[str, Any]) -> None:
 def _spawn(project: Path, place: JobPlace) -> subprocess.Popen[bytes]:
     """A process that does not end with this one, or with its terminal."""
     place.folder.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "seehear.projects.job_process", str(project.resolve()), place.folder.name[4:]]
+    command = [sys.executable, "-m", PROCESS, str(project.resolve()), place.folder.name[4:]]
     detached: dict[str, Any] = {"start_new_session": True}
     if ON_WINDOWS:
         detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}  # type: ignore[attr-defined]
