@@ -1,0 +1,30 @@
+"""Nothing is lost or damaged when the server, its workers and its trainings are killed, and all of it resumes."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import tiny
+from benchmarks.server_kills import Told, kill_servers
+from made_projects import add_dark_and_bright, make_project
+from pretended_training import RESULT
+from seehear.runtime.bundle import write_bundle
+
+KILLS = 12
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs SIGKILL, fork and /proc")
+def test_what_was_answered_survives_kills_of_the_server_its_workers_and_jobs(tmp_path: Path) -> None:
+    with make_project(tmp_path / "home") as project:
+        add_dark_and_bright(project, tmp_path)
+    answer = {"classes": tiny.CLASSES, "several": False, "counts": (10, 10)}
+    write_bundle(tmp_path / "model.seehear", tiny.bundle(answer=answer, results={"image": RESULT}))
+    told = Told()
+    killed = list(kill_servers(tmp_path / "home", tmp_path / "model.seehear", KILLS, seed=0, told=told))
+    assert len(killed) == KILLS and len(Counter(killed)) > 1
+    assert told.files and told.trainings
