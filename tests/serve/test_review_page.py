@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 import scribe
 import tiny
 from made_projects import add_dark_and_bright, add_version, make_project
 from reading_html import Element, find_inline, read_html
+from seehear.answers.boxes import Boxes
+from seehear.answers.boxes.box import Box, parse_boxes
 from seehear.projects import Project
 from seehear.projects import review as review_module
+from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
+from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.serve.pages import reviewing
 from serving import client, picture_file, registry, sound_file
@@ -218,6 +225,32 @@ def test_a_transcript_is_corrected_beside_its_sound(tmp_path: Path) -> None:
             post(served, "/p/notes/settings/terms", remove="bab")
         assert [each.answers for each in project.examples()] == [{"text": "a b bab"}]
         assert project.terms.list() == []
+
+
+def test_boxes_are_drawn_accepted_or_opened_on_teach(tmp_path: Path) -> None:
+    spec = {"classes": ("cell",), "counts": (1,), "pictures": 1, "max_boxes": 1, "sides_px": (4.0, 4.0, 4.0)}
+    recipe = Recipe.model_validate(tiny.recipe().model_dump() | {"kind": "boxes", "answer": spec})
+    found = Boxes((Box("cell", (8, 8, 40, 40), 0.6),), classes=("cell",))
+    with Project.create("Smears", answer="boxes", senses=["image"], home=tmp_path) as project:
+        add_version(project, 1, replace(tiny.bundle(), recipe=recipe))
+        project.review.keep(30)
+        numbers = []
+        for name, level in (("a", 0.3), ("b", 0.6)):
+            path = tmp_path / f"{name}.png"
+            path.write_bytes(picture_file(level, (64, 64)))
+            prediction = Prediction(ExampleSource(path.name), found, 0.6, False)
+            numbers.append(project.review.record(prediction, {"image": path}, version=1, source="api"))
+        with client(registry(), projects=tmp_path) as served:
+            page = get(served, f"/p/smears/review/{numbers[0]}")
+            assert keys(page) == ["Enter", "c", "s", "x"]
+            (picture,) = page.all("img", **{"class": "picture"})
+            drawn = Image.open(BytesIO(served.get(picture.attributes["src"]).content)).convert("RGB")
+            assert len(drawn.getcolors(1 << 20) or ()) > 10  # of a grey picture
+            post(served, f"/p/smears/review/{numbers[0]}", do="accept")
+            answered = served.post(f"/p/smears/review/{numbers[1]}", data={"do": "open"}, follow_redirects=False)
+            assert answered.headers["location"].startswith("/p/smears/teach/")
+        first, second = project.examples()
+        assert parse_boxes(first.answers["boxes"])[0].label == "cell" and not second.answers
 
 
 def test_several_classes_are_ticked(tmp_path: Path) -> None:

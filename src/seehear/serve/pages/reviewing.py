@@ -220,7 +220,7 @@ def _ask(project: Project, column: AnswerColumn | None, kept: KeptAnswer) -> Ask
     names = project.classes() if way in (CHOICES, SEVERAL) else ()
     shares = {each["answer"]: each["confidence"] for each in kept.answer["alternatives"] if way == CHOICES}
     shares |= {kept.cell: kept.confidence} if way == CHOICES else {}
-    labels = value if isinstance(value, list) else [kept.cell]
+    labels: list[str] = list(value or ()) if way == SEVERAL else [kept.cell]
     choices = [
         Choice(name, str(i) if i <= KEYS else "", shares.get(name), name in labels) for i, name in enumerate(names, 1)
     ]
