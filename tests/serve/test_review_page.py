@@ -235,22 +235,25 @@ def test_boxes_are_drawn_accepted_or_opened_on_teach(tmp_path: Path) -> None:
         add_version(project, 1, replace(tiny.bundle(), recipe=recipe))
         project.review.keep(30)
         numbers = []
-        for name, level in (("a", 0.3), ("b", 0.6)):
+        for name, level in (("a", 0.3), ("b", 0.6), ("c", 0.8)):
             path = tmp_path / f"{name}.png"
             path.write_bytes(picture_file(level, (64, 64)))
             prediction = Prediction(ExampleSource(path.name), found, 0.6, False)
             numbers.append(project.review.record(prediction, {"image": path}, version=1, source="api"))
         with client(registry(), projects=tmp_path) as served:
             page = get(served, f"/p/smears/review/{numbers[0]}")
-            assert keys(page) == ["Enter", "c", "s", "x"]
+            assert keys(page) == ["Enter", "0", "c", "s", "x"]
             (picture,) = page.all("img", **{"class": "picture"})
             drawn = Image.open(BytesIO(served.get(picture.attributes["src"]).content)).convert("RGB")
             assert len(drawn.getcolors(1 << 20) or ()) > 10  # of a grey picture
             post(served, f"/p/smears/review/{numbers[0]}", do="accept")
             answered = served.post(f"/p/smears/review/{numbers[1]}", data={"do": "open"}, follow_redirects=False)
             assert answered.headers["location"].startswith("/p/smears/teach/")
-        first, second = project.examples()
+            assert served.get(answered.headers["location"]).status_code == 200
+            post(served, f"/p/smears/review/{numbers[2]}", do="empty")
+        first, second, third = project.examples()
         assert parse_boxes(first.answers["boxes"])[0].label == "cell" and not second.answers
+        assert third.answers == {"boxes": "[]"}
 
 
 def test_several_classes_are_ticked(tmp_path: Path) -> None:

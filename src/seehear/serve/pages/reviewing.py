@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from seehear.answers import ANSWERS
+from seehear.answers.regions import Drawing
 from seehear.errors import ConflictError, SeehearError, UsageError
 from seehear.projects import Project
 from seehear.projects.columns import AnswerColumn
@@ -22,12 +23,13 @@ from seehear.projects.terms import find_new_words
 from seehear.runtime.bundle import read_bundle
 from seehear.serve.keeping import Keeper
 from seehear.serve.pages.chapters import render_chapter
+from seehear.serve.pages.drawing import EVERYTHING_ELSE
 from seehear.serve.pages.fields import Fields, read_fields
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.previews import SOUND_TYPES, draw_preview
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.static_files import FOREVER
-from seehear.serve.pages.thumbnails import SIDES_PX, find_thumbnail
+from seehear.serve.pages.thumbnails import SIDES_PX, find_size, find_thumbnail
 from seehear.serve.pages.trying import SANDBOX
 
 router = page_router()
@@ -117,7 +119,7 @@ async def back(request: Request, slug: str) -> Response:
 
 @router.post("/p/{slug}/review/{number}")
 async def decide(request: Request, slug: str, number: int) -> Response:
-    """Form fields: do (accept, none, skip, dismiss, open or save), or put (a class); cell (what to save), or has
+    """Form fields: do (accept, none, empty, skip, dismiss, open or save), or put (a class); cell (what to save), or has
     (classes). Then the next answer is shown."""
     fields = await read_fields(request)
     project = find_project(request, slug)
@@ -128,7 +130,8 @@ async def decide(request: Request, slug: str, number: int) -> Response:
     except UsageError as error:
         kept = await asyncio.to_thread(project.review.get, number)
         return await asyncio.to_thread(_page, request, project, kept, error)
-    return RedirectResponse(f"{project_address(slug)}/teach/{example}", 303) if example else _to_review(slug)
+    proposed = f"{project_address(slug)}/teach/{example}?propose=true"  # what it found, to be corrected
+    return RedirectResponse(proposed, 303) if example else _to_review(slug)
 
 
 @router.get("/p/{slug}/review/{number}/{version}/{size}.jpg")
@@ -256,6 +259,8 @@ def _decide(project: Project, number: int, fields: Fields) -> int | None:
         review.correct(number, fields.last("cell"), blind=blind)
     elif what == "classes":
         review.correct(number, json.dumps(list(fields.all("has")), ensure_ascii=False))
+    elif what == "empty":
+        review.correct(number, _write_empty(project, review.get(number)))
     elif what == "none":
         review.none_of_these(number, blind=blind)
     elif what == "open":
@@ -265,6 +270,19 @@ def _decide(project: Project, number: int, fields: Fields) -> int | None:
     else:
         raise UsageError("nothing was chosen", hint="press one of the answers")
     return None
+
+
+def _write_empty(project: Project, kept: KeptAnswer) -> str:
+    """The cell that says that nothing is in a picture. Raises UsageError where that is no answer."""
+    column, size = project.answer_column(), find_size(project, kept)
+    regions = None if column is None else column.kind.regions
+    if regions is None or size is None:
+        raise UsageError(
+            "nothing in it", where=kept.name, allowed="an answer that is drawn, on a picture that is there"
+        )
+    width, height = size
+    nothing = Drawing(background=EVERYTHING_ELSE if regions.has_background else None)
+    return regions.write(nothing, (height, width), "")
 
 
 def _draw_found(project: Project, kept: KeptAnswer) -> bytes | None:

@@ -37,7 +37,7 @@ def find_thumbnail(project: Project, example: Example | KeptAnswer, size: str) -
     return content
 
 
-def find_size(project: Project, example: Example) -> tuple[int, int] | None:
+def find_size(project: Project, example: Example | KeptAnswer) -> tuple[int, int] | None:
     """(width, height) of an example's first input, upright, in its own pixels; None if it cannot be read any more.
 
     The thumbnail for the screen has it in its comment: so a large picture is decoded only once.
