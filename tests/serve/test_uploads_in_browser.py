@@ -65,7 +65,7 @@ def test_many_files_over_a_connection_that_is_cut(browser: Browser, project: Pro
     send(browser, tag, pictures())
     browser.wait_for("of 90")
     cut(browser, True)
-    browser.wait_for("Trying again in")
+    browser.wait_for("Trying again…")
     cut(browser, False)
     if tag == "sh-arriving":
         browser.wait_for("This is what I understood")
@@ -83,7 +83,7 @@ def test_a_large_file_goes_on_where_it_stopped(browser: Browser, project: Projec
     send(browser, "sh-files", sent)
     browser.wait_for("Sending long.wav: 2")
     cut(browser, True)
-    browser.wait_for("Trying again in")
+    browser.wait_for("Trying again…")
     cut(browser, False)
     browser.find(".kind[data-kind=owl] .thumb")
     assert project.counts().classes == {"owl": 1}

@@ -20,7 +20,7 @@ export async function send(address, options, say) {
       // the connection was cut, or the server is not there
     }
     if (pause === null) throw new Refused("seehear does not answer.");
-    say?.(`seehear does not answer. Trying again in ${pause} seconds.`);
+    say?.("seehear does not answer. Trying again…");
     await new Promise((done) => setTimeout(done, 1000 * pause));
   }
 }
@@ -34,7 +34,7 @@ export async function sendInPieces(project, file, metadata, say) {
   const address = made.headers.get("location");
   let [offset, inVain] = [0, 0];
   while (offset < file.size) {
-    say?.(`Sending ${file.name}: ${Math.floor((100 * offset) / file.size)} of 100`);
+    say?.(`Sending ${file.name}: ${Math.floor((100 * offset) / file.size)} %`);
     const reached = await sendPiece(address, file, offset, say);
     inVain = reached > offset ? 0 : inVain + 1;
     if (inVain > PAUSES_S.length) throw new Refused("Nothing comes through to seehear.");
