@@ -181,7 +181,7 @@ class Decoding(Generic[SpecT, AnswerT]):
     uses_network          (spec) -> whether the head has a `decoder`, a Decoder
     with_network          (run) -> this kind, with a decoder network to run
     with_task             (spec, language, translate) -> the Spec for a spoken language (None: any), or to translate it
-    with_language         (raws, spec) -> the Spec in the language of a recording, from its first windows
+    with_language         (raws, spec) -> the Spec in the language of a recording, from the first windows that it needs
     needs_windows         (spec) -> whether a recording is split at pauses into windows with speech
     recognises_silence    (spec) -> whether only recordings that are too long are split, as it was trained on silence
     join                  (answers) -> the answer to a recording from those to its windows
@@ -192,7 +192,7 @@ class Decoding(Generic[SpecT, AnswerT]):
     uses_network: Callable[[SpecT], bool]
     with_network: Callable[[RunDecoder], AnswerKind[SpecT, AnswerT]]
     with_task: Callable[[SpecT, str | None, bool], SpecT]
-    with_language: Callable[[Sequence[Arrays], SpecT], SpecT]
+    with_language: Callable[[Iterable[Arrays], SpecT], SpecT]
     needs_windows: Callable[[SpecT], bool]
     recognises_silence: Callable[[SpecT], bool]
     join: Callable[[Sequence[AnswerT]], AnswerT]

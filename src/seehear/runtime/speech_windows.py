@@ -42,8 +42,14 @@ def answer_windows(runner: ModelRunner, signal: Array, spec: Any, calibration: M
     There is at least one, also for a recording without speech. Raises SeehearError.
     """
     decoding, windows = runner.kind.require_decoding("windows"), _run_windows(runner, signal)
-    first = list(islice(windows, DETECTION_WINDOWS))
-    spec = decoding.with_language([window.raw for window in first], spec)
+    first: list[_Window] = []
+
+    def run_first() -> Iterator[Mapping[str, Array]]:
+        for window in islice(windows, DETECTION_WINDOWS):
+            first.append(window)
+            yield window.raw
+
+    spec = decoding.with_language(run_first(), spec)
     answers: list[Any] = []
     for window in chain(first, windows):
         answer = runner.kind.to_answer(window.raw, spec, calibration, window.geometry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from seehear.answers.kind import (
     AnswerKind,
@@ -55,7 +55,7 @@ class TextKind(AnswerKind[TextSpec, Text]):
             join=answer.join,
         )
 
-    def _with_language(self, raws: Sequence[Arrays], spec: TextSpec) -> TextSpec:
+    def _with_language(self, raws: Iterable[Arrays], spec: TextSpec) -> TextSpec:
         return answer.with_language(raws, spec, self._run_decoder)
 
     plan = staticmethod(plan.plan)

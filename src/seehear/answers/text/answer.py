@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -212,12 +212,18 @@ def recognises_silence(spec: TextSpec) -> bool:
     return spec.has_ctc
 
 
-def with_language(raws: Sequence[Mapping[str, Array]], spec: TextSpec, run_decoder: RunDecoder | None) -> TextSpec:
-    """The Spec for a recording with these windows: in the language that they agree on, unless the Spec names one."""
+def with_language(raws: Iterable[Mapping[str, Array]], spec: TextSpec, run_decoder: RunDecoder | None) -> TextSpec:
+    """The Spec for a recording with these windows: in the language that they agree on, unless the Spec names one.
+
+    Takes no more of the windows than it needs.
+    """
     whisper = spec.whisper
-    if whisper is None or run_decoder is None or whisper.language or not raws:
+    if whisper is None or run_decoder is None or whisper.language:
         return spec
-    language = detect_language(raws, whisper, run_decoder)
+    heard = list(raws if whisper.multilingual else islice(raws, 1))
+    if not heard:
+        return spec
+    language = detect_language(heard, whisper, run_decoder)
     return spec.replace(decoder=whisper.model_copy(update={"language": language}))
 
 
