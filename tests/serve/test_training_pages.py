@@ -13,6 +13,7 @@ from pretended_training import pretend_training
 from reading_html import Element, find_inline, read_html
 from seehear.projects import Project
 from seehear.projects.job_process import run_job
+from seehear.serve import open_projects
 from seehear.serve.models import ModelRegistry
 from seehear.serve.pages.rendering import render_fragment
 from seehear.serve.pages.training import Progress, draw_curve
@@ -66,11 +67,15 @@ def test_before_the_first_version_the_pages_say_what_is_missing(served: TestClie
     assert "needs 45 aside" in page.text
 
 
-def test_a_training_is_shown_until_it_is_done(served: TestClient, project: Project) -> None:
+def test_a_training_is_shown_until_it_is_done(
+    served: TestClient, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_projects, "LOOK_EVERY_S", 0.0)
     page = post(served, "/p/boards/train", minutes="3", wrong="")
     assert "It waits for its turn." in page.text
     assert project.jobs.list()[0].options == {"minutes": 3.0}
     assert "Training." in get(served, "/").text
+    assert "1 waits to learn" in get(served, "/p/boards/teach").text
     run_job(project, 1)
     events = served.get("/p/boards/train/1/progress").text
     assert "event: done" in events
