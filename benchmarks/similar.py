@@ -1,7 +1,7 @@
 """Find more like this: how much of what is found is right, and how long a search takes.
 
     python -m benchmarks.similar pictures [--count 10000] [--queries 100]
-    python -m benchmarks.similar sounds [--queries 100]
+    python -m benchmarks.similar sounds [--minutes 50] [--queries 100]
 
 pictures   photos of CIFAR-10, searched by the pretrained encoder: the first 20, and the next 20 after one and
            after two rounds of marking what is right
@@ -29,13 +29,13 @@ from seehear.projects.similar import SimilaritySearch, search_similar
 FIRST = 20
 ROUNDS = 3
 PAUSE_S = (0.3, 1.0)  # between two digits
-LONG_S = 3_000.0  # of the joined recording at most
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.similar", description=__doc__)
     parser.add_argument("part", choices=("pictures", "sounds"))
     parser.add_argument("--count", type=int, default=10_000, help="pictures to search")
+    parser.add_argument("--minutes", type=float, default=50.0, help="of sound to search")
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--data", type=Path, default=DATA)
     options = parser.parse_args()
@@ -43,7 +43,7 @@ def main() -> None:
         if options.part == "pictures":
             _search_pictures(project, Store(options.data), options.count, options.queries)
         else:
-            _search_sounds(project, Store(options.data), options.queries)
+            _search_sounds(project, Store(options.data), 60 * options.minutes, options.queries)
 
 
 def _search_pictures(project: Project, store: Store, count: int, queries: int) -> None:
@@ -67,13 +67,13 @@ def _search_pictures(project: Project, store: Store, count: int, queries: int) -
     _report(shares / queries, float(chance))
 
 
-def _search_sounds(project: Project, store: Store, queries: int) -> None:
+def _search_sounds(project: Project, store: Store, longest_s: float, queries: int) -> None:
     random = np.random.default_rng(SEED)
     rows, audio = fsdd_rows(store), store.unpacked("fsdd")
     searched = [row for row in rows if row["speaker"] != SPEAKERS[0]]
     asked = [row for row in rows if row["speaker"] == SPEAKERS[0]]
     path = Path(project.place.folder) / "joined.wav"
-    spoken = _join([searched[i] for i in random.permutation(len(searched))], audio, path, random)
+    spoken = _join([searched[i] for i in random.permutation(len(searched))], audio, path, longest_s, random)
     project.add([path])
     seconds = soundfile.info(path).duration
     encoder = load_pretrained_encoder(("audio",))
@@ -91,7 +91,7 @@ def _search_sounds(project: Project, store: Store, queries: int) -> None:
 
 
 def _join(
-    rows: Sequence[dict[str, str]], audio: Path, path: Path, random: np.random.Generator
+    rows: Sequence[dict[str, str]], audio: Path, path: Path, longest_s: float, random: np.random.Generator
 ) -> list[tuple[float, float, str]]:
     """Write the recordings with pauses between them; returns where each is, and its label."""
     pieces: list[Any] = []
@@ -103,7 +103,7 @@ def _join(
         spoken.append((now_s, end_s, row["label"]))
         pieces += [samples, pause]
         now_s = end_s + len(pause) / rate_hz
-        if now_s > LONG_S:
+        if now_s > longest_s:
             break
     soundfile.write(path, np.concatenate(pieces), rate_hz)
     return spoken

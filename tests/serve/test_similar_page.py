@@ -15,7 +15,9 @@ from starlette.testclient import TestClient
 import tiny
 from reading_html import Element, find_inline, read_html
 from seehear.api import Recogniser
+from seehear.errors import SeehearError
 from seehear.projects import Project, Query
+from seehear.projects.features import FeatureCache
 from seehear.projects.similar import VersionEncoder
 from seehear.serve.pages import finding
 from serving import client, picture_file
@@ -143,6 +145,28 @@ def test_many_are_compared_in_the_background_with_progress(served: TestClient, m
     assert "Looking for more like this" in page.text
     with served.stream("GET", f"/p/boards/teach/{progress.attributes['data-source']}") as events:
         assert "event: done" in "".join(events.iter_text())
+    end_s = time.monotonic() + 20
+    while not found(page := get(served, f"{HERE}?example=1")) and time.monotonic() < end_s:
+        time.sleep(0.05)
+    assert found(page) == ["5", "4", "3", "2"]
+
+
+def test_a_search_that_fails_says_why_and_can_be_tried_again(
+    served: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise SeehearError("the disk is full")
+
+    monkeypatch.setattr(finding, "AT_ONCE", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(FeatureCache, "compute", fail)
+        pages = [get(served, f"{HERE}?example=1")]
+        end_s = time.monotonic() + 20
+        while "stopped" not in pages[-1].text and time.monotonic() < end_s:
+            time.sleep(0.05)
+            pages.append(get(served, f"{HERE}?example=1"))
+    assert "the disk is full" in pages[-1].text
+    assert not pages[-1].all("sh-progress")
     end_s = time.monotonic() + 20
     while not found(page := get(served, f"{HERE}?example=1")) and time.monotonic() < end_s:
         time.sleep(0.05)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 FOLDER = "features"
 WINDOWS_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # the nearest to the query's length is used
 TOP = 24
+SAME_S = 0.002  # between times that are printed with three digits
 
 
 class SimilaritySearch:
@@ -212,15 +213,19 @@ class SimilaritySearch:
 
     def _find_vector(self, found: Candidate, features: Features) -> Array:
         """From the cache if it is one of its rows."""
-        for place, (_, candidate) in enumerate(self._places):
-            if candidate._replace(span_s=None) == found._replace(span_s=None):
-                rows = np.flatnonzero(features.owners == place)
-                spans = features.spans_s[rows]
-                own = np.isnan(spans[:, 0]) if found.span_s is None else np.abs(spans - found.span_s).max(1) < 0.002
-                if own.any():
-                    vector: Array = features.vectors[rows[own][0]]
-                    return vector
+        place = self._place_by_candidate.get(found._replace(span_s=None))
+        if place is not None:
+            rows = np.flatnonzero(features.owners == place)
+            spans = features.spans_s[rows]
+            own = np.isnan(spans[:, 0]) if found.span_s is None else np.abs(spans - found.span_s).max(1) < SAME_S
+            if own.any():
+                vector: Array = features.vectors[rows[own][0]]
+                return vector
         return self._cache.embed_one(self.read_inputs(found), str(found))
+
+    @cached_property
+    def _place_by_candidate(self) -> Mapping[Candidate, int]:
+        return {candidate: place for place, (_, candidate) in enumerate(self._places)}
 
 
 def read_found(

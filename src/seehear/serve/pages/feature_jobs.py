@@ -45,12 +45,17 @@ class FeatureJobs:
         self._lock = Lock()
 
     def find(self, search: SimilaritySearch) -> FeatureJob | None:
-        """The job of this search: it runs, or has just done all that can be done. None if there is something to do."""
+        """The job of this search: it runs, has done all that can be done, or has failed. None if it must be started."""
         with self._lock:
             job = self._jobs.get(search.key)
-        if job is not None and job.finished and (job.error or search.count_missing() > len(job.problems)):
+        if job is not None and job.finished and not job.error and search.count_missing() > len(job.problems):
             return None
         return job
+
+    def forget(self, search: SimilaritySearch) -> None:
+        """So that a job that stopped with an error is started again."""
+        with self._lock:
+            self._jobs.pop(search.key, None)
 
     def start(self, search: SimilaritySearch) -> FeatureJob:
         with self._lock:

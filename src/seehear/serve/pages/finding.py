@@ -97,8 +97,10 @@ def show(request: Request, slug: str, asked: Question, yes: Refs, no: Refs, taug
     job = jobs.find(search)
     if job is None and search.count_missing() > AT_ONCE:
         job = jobs.start(search)
-    if job is not None and not job.finished:
-        values = {"job": job, "source": f"similar/progress?{asked.query()}"}
+    if job is not None and job.error:
+        jobs.forget(search)
+    if job is not None and (job.error or not job.finished):
+        values = {"job": job, "query": asked.query()}
         return render_chapter(request, "find_similar_progress.html", project, "teach", **values)
     problems = search.compute() if job is None else job.problems
     confirmed, refused = _agreed(yes, no)
