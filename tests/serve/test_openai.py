@@ -16,8 +16,8 @@ from seehear.answers.text import Text
 from seehear.answers.text.word import Word
 from seehear.runtime.live import SegmentPrediction
 from seehear.runtime.prediction import ExampleSource, Prediction
+from seehear.serve import live_session
 from seehear.serve.live_session import Agreement
-from seehear.serve.openai_audio import realtime
 from seehear.serve.openai_audio.shapes import to_verbose
 from serving import client, registry, sound_file
 
@@ -205,9 +205,9 @@ def test_unauthorised_and_too_many_sessions_are_refused(served: TestClient, monk
         served.websocket_connect("ws://127.0.0.1:8765/v1/realtime", headers={"origin": "http://evil.example"}),
     ):
         pass
-    monkeypatch.setattr(realtime, "MOST_SESSIONS", 0)
+    monkeypatch.setattr(live_session, "MOST_SESSIONS", 0)
     with served.websocket_connect("ws://127.0.0.1:8765/v1/realtime") as socket:
-        assert socket.receive()["code"] == realtime.TRY_AGAIN_LATER
+        assert socket.receive()["code"] == live_session.TRY_AGAIN_LATER
 
 
 def test_only_words_that_two_answers_agree_on_are_told() -> None:

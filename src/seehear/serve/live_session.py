@@ -1,27 +1,61 @@
-"""Live sound from a client, answered in a thread of its own while it arrives."""
+"""Live sound from a client: who may send it, its samples, and answering it in a thread while it arrives."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from queue import Full, Queue
 from threading import Thread
 
 import numpy as np
+from fastapi import WebSocket
 from numpy.typing import NDArray
 
 from seehear.errors import SeehearError
 from seehear.runtime.live import SegmentPrediction
 from seehear.runtime.prediction import Prediction
 from seehear.senses.hearing.plan import RATE_HZ
+from seehear.senses.hearing.read import make_resampler
 from seehear.serve.models import ServedModel
 
 Samples = NDArray[np.float32]
 MOST_WAITING = 64  # portions of sound
 LONGEST_PORTION = RATE_HZ // 4  # samples; longer ones are cut, so that words come while they are said
 FULL_WAIT_S = 0.02
+MOST_SESSIONS = 16  # at once
+TRY_AGAIN_LATER = 1013
+
+
+@asynccontextmanager
+async def admit(socket: WebSocket) -> AsyncIterator[bool]:
+    """Accept a connection for live sound. False, and it is closed, if MOST_SESSIONS are open."""
+    open_sessions: set[WebSocket] = socket.app.state.live_sessions
+    await socket.accept()
+    if len(open_sessions) >= MOST_SESSIONS:
+        await socket.close(TRY_AGAIN_LATER, f"{MOST_SESSIONS} live sessions are open")
+        yield False
+        return
+    open_sessions.add(socket)
+    try:
+        yield True
+    finally:
+        open_sessions.discard(socket)
+
+
+class PcmDecoder:
+    """16-bit PCM, in portions that may split a sample -> samples (T,) at RATE_HZ."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rest = b""
+        self._resample = make_resampler(rate_hz)
+
+    def decode(self, data: bytes) -> Samples:
+        data = self._rest + data
+        whole = len(data) // 2 * 2
+        self._rest = data[whole:]
+        return self._resample(np.frombuffer(data[:whole], "<i2").astype(np.float32) / np.float32(32768))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Mapping
+from contextlib import suppress
 from secrets import token_hex
 from typing import Any
 
@@ -22,9 +23,8 @@ from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import RATE_HZ
-from seehear.senses.hearing.read import make_resampler
 from seehear.serve.answering import Answerer, BusyError
-from seehear.serve.live_session import LiveSession, Samples
+from seehear.serve.live_session import LiveSession, PcmDecoder, Samples, admit
 from seehear.serve.models import ModelRegistry, ServedModel
 from seehear.serve.openai_audio.shapes import to_error, to_usage
 from seehear.serve.refusals import describe_problems
@@ -34,8 +34,6 @@ router = APIRouter()
 CLIENT_RATE_HZ = 24_000
 IDLE_S = 300.0  # without a message
 MOST_BUFFERED_S = 600.0  # of sound before a commit
-MOST_SESSIONS = 16
-TRY_AGAIN_LATER = 1013
 
 PREFIX = "conversation.item.input_audio_transcription"
 
@@ -74,18 +72,10 @@ class Session(_Part):
 
 @router.websocket("/v1/realtime")
 async def realtime(socket: WebSocket) -> None:
-    open_sessions: set[WebSocket] = socket.app.state.live_sessions
-    await socket.accept()
-    if len(open_sessions) >= MOST_SESSIONS:
-        await socket.close(TRY_AGAIN_LATER, f"{MOST_SESSIONS} live sessions are open")
-        return
-    open_sessions.add(socket)
-    try:
-        await _Connection(socket).run()
-    except WebSocketDisconnect:
-        pass
-    finally:
-        open_sessions.discard(socket)
+    async with admit(socket) as admitted:
+        if admitted:
+            with suppress(WebSocketDisconnect):
+                await _Connection(socket).run()
 
 
 class _Connection:
@@ -100,7 +90,7 @@ class _Connection:
         self._live: LiveSession | None = None
         self._telling: asyncio.Task[None] | None = None
         self._buffer: list[Samples] = []
-        self._decoder = _PcmDecoder()
+        self._decoder = PcmDecoder(CLIENT_RATE_HZ)
         self._heard_s = 0.0  # before the current live session
         self._last_item: str | None = None
 
@@ -277,20 +267,6 @@ class _Connection:
 
     def _describe(self) -> dict[str, Any]:
         return {"id": self._id, "object": "realtime.transcription_session", **self._settings.model_dump()}
-
-
-class _PcmDecoder:
-    """16-bit PCM at 24 kHz, in portions that may split a sample -> samples (T,) at RATE_HZ."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._resample = make_resampler(CLIENT_RATE_HZ)
-
-    def decode(self, data: bytes) -> Samples:
-        data = self._rest + data
-        whole = len(data) // 2 * 2
-        self._rest = data[whole:]
-        return self._resample(np.frombuffer(data[:whole], "<i2").astype(np.float32) / np.float32(32768))
 
 
 def _merge(old: Mapping[str, Any], new: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from seehear.serve.pages import (
     drawing,
     finding,
     home,
+    live,
     marking,
     model,
     project_settings,
@@ -28,7 +29,7 @@ from seehear.serve.pages.routing import add_page_errors
 
 PAGES = (
     *(api_docs, home, creating, demonstrating, teaching, arriving, finding, marking, drawing, answering_examples),
-    *(training, trying, reviewing, versions, model, project_settings),
+    *(training, trying, live, reviewing, versions, model, project_settings),
 )
 
 

@@ -21,6 +21,8 @@ from seehear.runtime.acceptance import Acceptance
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.senses import SENSES
+from seehear.senses.hearing import HEARING
+from seehear.senses.sight import SIGHT
 from seehear.serve.keeping import keep_later
 from seehear.serve.models import ServedModel
 from seehear.serve.open_projects import OpenProjects
@@ -124,14 +126,27 @@ async def preview(request: Request, key: str) -> Response:
 
 async def answer_and_show(request: Request, model: ServedModel, form: Form, classes: Sequence[str] = ()) -> ShownAnswer:
     """`classes` of the project give the colours of what is drawn. Raises UsageError, BusyError."""
+    return await add_previews(request, model, form, await answer_alone(request, model, form), classes)
+
+
+async def answer_alone(request: Request, model: ServedModel, form: Form) -> ShownAnswer:
+    """Without a picture of what was asked. Raises UsageError, BusyError."""
     began_s = time.perf_counter()
     answered = await answer_form(request.app.state.answerer, model, form, PredictOptions())
-    took_ms = round(1000 * (time.perf_counter() - began_s))
+    return describe_answer(model, answered, round(1000 * (time.perf_counter() - began_s)))
+
+
+async def add_previews(
+    request: Request, model: ServedModel, form: Form, shown: ShownAnswer, classes: Sequence[str]
+) -> ShownAnswer:
     inputs = uploads_by_sense(model, form)
-    made = await asyncio.to_thread(make_previews, inputs, answered.answer, classes)
+    made = await asyncio.to_thread(make_previews, inputs, shown.prediction.answer, classes)
     previews: Previews = request.app.state.previews
-    shown = [(f"/shown/{previews.keep(each)}", each.media_type) for each in made]
-    return ShownAnswer(answered, _candidates(answered), _needed(model, answered), shown, took_ms)
+    return replace(shown, previews=[(f"/shown/{previews.keep(each)}", each.media_type) for each in made])
+
+
+def describe_answer(model: ServedModel, prediction: Prediction, took_ms: int) -> ShownAnswer:
+    return ShownAnswer(prediction, _candidates(prediction), _needed(model, prediction), (), took_ms)
 
 
 def accepted_extensions(model: ServedModel) -> str:
@@ -158,8 +173,10 @@ def _project_page(
 
 
 def _describe(model: ServedModel) -> dict[str, Any]:
-    nouns = [SENSES[sense].noun for sense in model.recogniser.recipe.senses]
-    return {"nouns": nouns, "accept": accepted_extensions(model)}
+    senses = model.recogniser.recipe.senses
+    nouns = [SENSES[sense].noun for sense in senses]
+    live = HEARING.name in senses or SIGHT.name in senses
+    return {"nouns": nouns, "accept": accepted_extensions(model), "live": live}
 
 
 def _keep(request: Request, form: Form) -> str:

@@ -10,7 +10,7 @@ document.addEventListener("keydown", (event) => {
     location.assign("/help/keys");
     return;
   }
-  if (event.target.closest("button, a, summary, audio, [role=option]") && event.key === "Enter") return;
+  if (event.target.closest("button, a, summary, audio, [role=option]") && [" ", "Enter"].includes(event.key)) return;
   const wanted = [...document.querySelectorAll("[data-key]")].find(
     (each) => each.dataset.key.toLowerCase() === event.key.toLowerCase() && each.offsetParent !== null,
   );
