@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+import scribe
+from made_projects import add_version
 from reading_html import Element, find_inline, read_html
 from seehear.errors import UsageError
 from seehear.projects import Project
@@ -159,3 +161,33 @@ def test_times_are_read_as_they_are_written(hundredths: int) -> None:
 def test_other_texts_are_no_times(text: str) -> None:
     with pytest.raises(UsageError, match="a time such as"):
         parse_clock(text, "from")
+
+
+def serve_words(home: Path, name: str) -> None:
+    """The project's version is a handmade one that writes "a b"."""
+    with Project.open(name, home=home) as project:
+        add_version(project, 1, scribe.bundle())
+        project.versions.promote(1)
+
+
+def test_a_version_proposes_words_that_are_not_stored(home: Path) -> None:
+    with client(projects=home) as served:
+        served.post("/new", data={"name": "Notes", "answer": "text", "senses": "audio"})
+        served.post("/p/notes/teach/files", files={"file": ("ward.wav", sound_file(0.5, seconds=2))})
+        assert not read_html(served.get("/p/notes/teach/1").text).all("sh-proposal")
+        serve_words(home, "notes")
+        (element,) = read_html(served.get("/p/notes/teach/1").text).all("sh-proposal")
+        assert "data-auto" in element.attributes
+        address = element.attributes["data-address"]
+        fragment = read_html(served.get(address, headers={"HX-Request": "true"}).text)
+        (said,) = [each for each in fragment.all("div") if "data-text" in each.attributes]
+        assert said.attributes["data-text"] == "a b"
+        assert "Proposed by version 1" in fragment.text
+        (field,) = read_html(served.get(address).text).all("textarea")
+        assert field.text == "a b"
+        with Project.open("notes", home=home) as project:
+            assert project.counts().answered == 0
+
+
+def test_labels_are_not_proposed_as_words(served: TestClient) -> None:
+    assert "there is no version yet" in read_html(served.get(f"{ADDRESS}/proposal").text).text

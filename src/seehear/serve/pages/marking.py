@@ -21,6 +21,7 @@ from seehear.projects.recordings import MOST_STRETCHES, Stretch
 from seehear.serve.pages.fields import Fields, read_fields
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.previews import SOUND_TYPES
+from seehear.serve.pages.proposing import can_propose, is_quick
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.static_files import FOREVER
 from seehear.serve.pages.times import format_clock, parse_clock
@@ -56,6 +57,8 @@ def describe_recording(project: Project, example: Example, column: AnswerColumn 
         "more_stretches": max(0, len(found) - SHOWN),
         "has_classes": column is not None and column.kind.extension is not None,
         "classes": project.classes(),
+        "proposes": can_propose(project, column),
+        "quick": is_quick(example),
     }
 
 
