@@ -14,6 +14,7 @@ from seehear.api import Recogniser
 from seehear.cli import run
 from seehear.projects import similar
 from seehear.projects.similar import VersionEncoder
+from serving import sound_file
 
 
 @pytest.fixture
@@ -118,3 +119,17 @@ def test_the_demo_project_is_made_once(home: Path, capsys: pytest.CaptureFixture
     assert "project train demo-pictures --minutes 1" in _run(capsys, "demo")[1]
     assert json.loads(_run(capsys, "demo", "--json")[1])["slug"] == "demo-pictures"
     assert json.loads(_run(capsys, "show", "demo-pictures", "--json")[1])["examples"] == 240
+
+
+def test_stretches_of_a_recording_are_marked(home: Path, capsys) -> None:
+    (home / "pond.wav").write_bytes(sound_file(0.5, seconds=4))
+    assert _run(capsys, "add", "boards", "pond.wav")[0] == 0
+    code, out, _ = _run(capsys, "mark", "boards", "1", "0.5-1", "2-3.25", "--as", "wren")
+    assert (code, out) == (0, "Added 2 examples to boards\n")
+    code, out, _ = _run(capsys, "show", "boards", "--class", "wren", "--json")
+    assert [json.loads(line)["span_s"] for line in out.splitlines()] == [[0.5, 1.0], [2.0, 3.25]]
+    code, _, err = _run(capsys, "mark", "boards", "1", "2-9")
+    assert code != 0
+    assert "the excerpt ends at 9.00 s, the recording at 4.00 s" in err
+    code, _, err = _run(capsys, "mark", "boards", "1", "now")
+    assert "the stretch 'now'. Allowed: START-END in seconds" in err

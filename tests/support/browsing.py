@@ -116,14 +116,19 @@ def serving(app: FastAPI) -> Iterator[str]:
 
 
 @contextmanager
-def browsing(app: FastAPI, folder: Path) -> Iterator[Browser]:
-    """A browser in front of a server. `folder` is for its profile. Skips the test where there is no Chromium."""
+def browsing(app: FastAPI, folder: Path, microphone: Path | None = None) -> Iterator[Browser]:
+    """A browser in front of a server. Skips the test where there is no Chromium.
+
+    folder      for its profile
+    microphone  a wav file that its microphone hears, from its beginning each time; by default a beep each second
+    """
     programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
     if None in programs:
         pytest.skip("needs chromium and chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = str(programs[0])
-    for way in (*WAYS, f"--user-data-dir={folder / 'profile'}"):
+    heard = [] if microphone is None else [f"--use-file-for-fake-audio-capture={microphone}"]
+    for way in (*WAYS, *heard, f"--user-data-dir={folder / 'profile'}"):
         options.add_argument(way)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     with serving(app) as origin:

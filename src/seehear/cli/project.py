@@ -195,6 +195,24 @@ def label(
 
 
 @project.command()
+def mark(
+    name: Name,
+    example: Annotated[int, typer.Argument(metavar="EXAMPLE", help="The number of a recording.")],
+    spans: Annotated[list[str], typer.Argument(metavar="START-END", help="Stretches in seconds, such as 3.5-7.")],
+    label: Annotated[str | None, typer.Option("--as", metavar="ANSWER", help="The answer of the stretches.")] = None,
+    home: Home = Path(PROJECTS_FOLDER),
+    who: Who = None,
+    json: options.Json = False,
+) -> None:
+    """Mark stretches of a recording: each becomes an example of its own."""
+    from seehear.projects.recordings import Stretch
+
+    stretches = [Stretch(*_parse_span(each), label) for each in spans]
+    with open_project(name, home, who) as opened:
+        _print_added(opened, [opened.recordings.mark(example, stretches)], json)
+
+
+@project.command()
 def remove(
     name: Name, examples: Ids, home: Home = Path(PROJECTS_FOLDER), who: Who = None, json: options.Json = False
 ) -> None:
@@ -254,6 +272,15 @@ def export(
     elif column is not None:
         answer = f"{column.kind_name}:{column.heading}"
         typer.echo(f"{options.program_name()} train {folder} --answer {answer} -o {name}.seehear")
+
+
+def _parse_span(text: str) -> tuple[float, float]:
+    """Raises UsageError."""
+    start, _, end = text.partition("-")
+    try:
+        return float(start), float(end)
+    except ValueError:
+        raise UsageError(f"the stretch {text!r}", allowed="START-END in seconds, such as 3.5-7") from None
 
 
 def _print_added(opened: Project, added: Sequence[Added], json: bool) -> None:

@@ -29,7 +29,8 @@ from seehear.serve.pages.previews import Previews
 from seehear.serve.pages.routing import add_page_errors
 
 PAGES = (
-    *(api_docs, home, creating, demonstrating, teaching, arriving, finding, marking, proposing, drawing, answering_examples),
+    *(api_docs, home, creating, demonstrating),
+    *(teaching, arriving, finding, marking, proposing, drawing, answering_examples),
     *(training, trying, live, reviewing, versions, model, project_settings),
 )
 
