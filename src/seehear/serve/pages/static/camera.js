@@ -36,7 +36,7 @@ class Camera extends HTMLElement {
     for (const name of ["view", "open", "take", "close", "words", "taken", "pieces", "add", "discard"]) {
       this[`${name}Part`] = this.querySelector(`[data-${name}]`);
     }
-    this.pictures = [];
+    this.pictures ??= [];
     this.querySelector("[data-scripted]").hidden = false;
     chooseKindsByKeys(this, signal);
     const on = (target, name, act) => target.addEventListener(name, act, { signal });

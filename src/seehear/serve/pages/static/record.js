@@ -28,9 +28,10 @@ class Record extends HTMLElement {
     this.listen();
   }
 
+  // Also when the page around it is replaced, and it is put back with what it holds.
   disconnectedCallback() {
+    this.stop();
     this.listening.abort();
-    this.microphone?.close();
   }
 
   listen() {
@@ -72,10 +73,11 @@ class Record extends HTMLElement {
   }
 
   pressKey(event) {
-    const free = event.target === document.body || event.target === this.record;
-    if (event.key !== " " || event.ctrlKey || event.metaKey || event.altKey || !free) return;
+    const elsewhere = event.target === document.body && document.body.dataset.singleKeys !== "off";
+    if (event.key !== " " || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target !== this.record && !elsewhere) return;
     event.preventDefault();
-    if (event.repeat || document.body.dataset.singleKeys === "off") return;
+    if (event.repeat) return;
     this.spaceDown = true;
     this.press();
   }
