@@ -98,7 +98,7 @@ def test_what_cannot_be_heard_is_told(served: TestClient, name: str, beginning: 
 def test_the_first_message_must_say_what_comes(served: TestClient) -> None:
     with served.websocket_connect("ws://127.0.0.1:8765/models/loud/try/live/sound") as socket:
         socket.send_bytes(pcm(0.5, 0.1))
-        assert "Invalid JSON" in socket.receive_json()["problem"]
+        assert "the first message is not JSON" in socket.receive_json()["problem"]
 
 
 def test_other_sites_and_too_many_are_refused(served: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def test_a_browser_that_goes_or_falls_silent_gives_its_place_back(
             assert socket.receive()["code"] == 1000
     monkeypatch.setattr(live, "IDLE_S", 0.05)
     with served.websocket_connect(address) as socket:
-        assert socket.receive()["code"] == 1000
+        assert "no message came" in socket.receive_json()["problem"]
 
 
 def test_a_picture_of_the_camera_is_answered_without_a_preview(served: TestClient) -> None:

@@ -128,10 +128,7 @@ async def _listen(socket: WebSocket, find: Callable[[], ServedModel]) -> None:
 
 async def _answer(socket: WebSocket, model: ServedModel) -> None:
     """Until the browser says that it is the end, or goes."""
-    first = await _next_message(socket)
-    if first is None:
-        return
-    beginning = Beginning.model_validate_json(first.get("text") or "")
+    beginning = await _receive_beginning(socket)
     hearing = _begin(socket, model, beginning)
     telling = asyncio.create_task(_tell(socket, hearing))
     receiving = asyncio.create_task(_receive(socket, hearing, PcmDecoder(beginning.rate_hz)))
@@ -163,6 +160,18 @@ def _begin(socket: WebSocket, model: ServedModel, beginning: Beginning) -> Heari
     return WindowHearing(model, answerer, PredictOptions(senses=(HEARING.name,)))
 
 
+async def _receive_beginning(socket: WebSocket) -> Beginning:
+    """Raises UsageError, ValidationError, WebSocketDisconnect."""
+    try:
+        async with asyncio.timeout(IDLE_S):
+            given = await socket.receive_json()
+    except TimeoutError:
+        raise UsageError("no message came") from None
+    except (KeyError, TypeError, ValueError, RecursionError):  # bytes, no JSON, or JSON that is nested too deeply
+        raise UsageError("the first message is not JSON", allowed='{"rate_hz": 48000, "hotwords": []}') from None
+    return Beginning.model_validate(given)
+
+
 async def _receive(socket: WebSocket, hearing: Hearing, decoder: PcmDecoder) -> None:
     """Until a message without sound, which is the end, or none for a while."""
     while (message := await _next_message(socket)) is not None and (sound := message.get("bytes")):
@@ -170,7 +179,7 @@ async def _receive(socket: WebSocket, hearing: Hearing, decoder: PcmDecoder) -> 
 
 
 async def _next_message(socket: WebSocket) -> Mapping[str, Any] | None:
-    """None if nothing comes for IDLE_S. Raises WebSocketDisconnect."""
+    """None if nothing comes for a while. Raises WebSocketDisconnect."""
     try:
         async with asyncio.timeout(IDLE_S):
             message = await socket.receive()
