@@ -149,7 +149,7 @@ def test_what_is_said_is_proposed_corrected_and_heard_live(browser: Browser, hom
     browser.wait_for("a b")
     check(browser)
     press(browser, "s")
-    browser.wait_for("Subtitles (srt)")
+    browser.wait_for("Text (txt)")
 
 
 def test_pictures_are_taken_and_tried_live(browser: Browser, home: Path) -> None:
