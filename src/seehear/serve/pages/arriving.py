@@ -90,7 +90,8 @@ async def import_data(request: Request, slug: str, key: str) -> Response:
     except DataError as error:  # what was sent is at fault, and none of it was added
         raise HTTPException(422, str(error)) from None
     await asyncio.to_thread(delete, place)
-    return render_chapter(
+    return await asyncio.to_thread(
+        render_chapter,
         request,
         "added.html",
         project,

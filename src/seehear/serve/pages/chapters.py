@@ -34,7 +34,7 @@ class Chapter(NamedTuple):
 
 
 def render_chapter(request: Request, template: str, project: Project, current: str, **values: Any) -> Response:
-    """A page of a project, with its chapters above it."""
+    """A page of a project, with its chapters above it. It reads the database: not for the event loop."""
     address = project_address(project.slug)
     waiting = {"review": project.review.count_waiting()}
     chapters = [

@@ -140,8 +140,8 @@ async def add_files(request: Request, slug: str) -> Response:
     added, known, problems = len(result.ids), len(result.known), [str(each) for each in result.problems]
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"added": added, "known": known, "problems": problems})
-    return render_chapter(
-        request, "added.html", project, "teach", added=added, known=known, problems=problems, kind=kind
+    return await asyncio.to_thread(
+        render_chapter, request, "added.html", project, "teach", added=added, known=known, problems=problems, kind=kind
     )
 
 
@@ -158,8 +158,9 @@ async def undo(request: Request, slug: str) -> Response:
     project = find_project(request, slug)
     if not fields.last("sure") and (lost := await asyncio.to_thread(project.describe_undo, number)):
         view = {name: fields.last(name) for name in ("page", "view-kind", "view-unplaced")}
-        return render_chapter(
-            request, "undo.html", project, "teach", change=project.change(number), lost=lost, view=view
+        seen = await asyncio.to_thread(project.change, number)
+        return await asyncio.to_thread(
+            render_chapter, request, "undo.html", project, "teach", change=seen, lost=lost, view=view
         )
     change = await asyncio.to_thread(project.undo, number)
     with suppress(SeehearError):  # the version that it promotes may have lost its file: Versions shows it
