@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from tempfile import gettempdir
@@ -168,6 +169,28 @@ def test_a_disk_that_refuses_fails_no_answer(
     ask(served, picture_file())
     assert not keeper(served).problem("boards")
     assert project.review.count_waiting() == 1
+
+
+def drop_table(project: Project) -> None:
+    with project.database.writing() as connection:
+        connection.exec_driver_sql("DROP TABLE prediction_inputs")
+
+
+def block_folder(project: Project) -> None:
+    shutil.rmtree(project.place.files)
+    project.place.files.write_text("no folder")
+
+
+@pytest.mark.parametrize("damage", (drop_table, block_folder))
+def test_a_damaged_project_fails_no_answer_and_says_why(
+    served: TestClient, project: Project, damage: Callable[[Project], None]
+) -> None:
+    project.review.keep(30)
+    damage(project)
+    ask(served, picture_file())
+    assert str(project.place.folder) in keeper(served).problem("boards")
+    assert count(served, "failed") == 1
+    assert not list(Path(gettempdir()).glob("seehear-kept-*"))
 
 
 def test_what_was_kept_is_examined_while_nobody_asks(
