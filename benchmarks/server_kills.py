@@ -30,7 +30,7 @@ from benchmarks import handmade_job
 from seehear.projects import Project, jobs
 from seehear.projects.schema import jobs as job_table
 
-LONGEST_S = 1.5  # of work before somebody is killed
+LONGEST_S = 1.0  # between the first answer to a client and the death of somebody
 PATIENCE_S = 120.0  # for a server to start, and for an answer
 AT_END_S = 600.0  # for the last trainings
 VICTIMS = ("server", "job", "worker")
@@ -86,7 +86,7 @@ class Client(threading.Thread):
     def __init__(self, address: str, told: Told, seed: int) -> None:
         super().__init__(daemon=True)
         self._place, self._told, self._chance = urlsplit(address), told, random.Random(seed)
-        self.stopping = threading.Event()
+        self.stopping, self.begun = threading.Event(), threading.Event()  # begun: something was answered
         self.error: AssertionError | None = None
 
     def run(self) -> None:
@@ -152,6 +152,7 @@ class Client(threading.Thread):
             said = answer.read().decode()
         finally:
             connection.close()
+        self.begun.set()
         if answer.status >= 500 and answer.status != 503:
             raise AssertionError(f"{path}: {answer.status} {said[:500]}")
         if answer.status >= 400:
@@ -172,6 +173,7 @@ def kill_servers(home: Path, model: Path, kills: int, seed: int, told: Told) -> 
     for number in range(kills):
         client = Client(server.address, told, seed + number)
         client.start()
+        _require(client.begun.wait(PATIENCE_S) or client.error is not None, "the server answers nothing")
         time.sleep(chance.uniform(0, LONGEST_S))
         victim = _kill(chance.choice(VICTIMS), server, home)
         client.stopping.set()
