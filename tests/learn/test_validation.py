@@ -19,7 +19,7 @@ from seehear.learn.model.network import Network
 from seehear.learn.outputs import compute_outputs
 
 HELD_OUT = 8
-METRICS = {"label": "accuracy", "score": "mae", "boxes": "map50", "text": "wer"}
+METRICS = {"label": "accuracy", "score": "mae", "boxes": "map50", "mask": "miou", "text": "wer"}
 
 
 def split_of(kind: str, folder: Path) -> DataSplit:

@@ -29,11 +29,10 @@ from seehear.learn.data.joined import JoinedExamples
 from seehear.learn.data.split import DataSplit
 from seehear.learn.loop.checkpoint import TrainingProgress, number_checkpoint
 from seehear.learn.loop.fit import Clock, fit
-from seehear.learn.loop.probe import measure_headline
 from seehear.learn.loop.selection import average_weights, compute_loss
-from seehear.learn.loop.validation import Validation
+from seehear.learn.loop.validation import Validation, measure_network
 from seehear.learn.model.network import Network
-from seehear.learn.outputs import compute_outputs, compute_scored_outputs
+from seehear.learn.outputs import compute_scored_outputs
 from seehear.recipe import UnlabelledUse
 from seehear.runtime.model_runner import OOD_SCORE
 from seehear.sampling import take_evenly
@@ -163,9 +162,7 @@ class SelfTraining:
 
     def _measure(self, network: Network) -> tuple[str, float]:
         """The name and the value of the headline metric on the held-out examples."""
-        split = self.split
-        outputs = compute_outputs(network, split.val, split.val_rows)
-        headline, value = measure_headline(split.val, split.val_rows, outputs)
+        headline, value = measure_network(network, self.split.val, self.split.val_rows)
         return headline.metric, value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -131,21 +131,24 @@ def _tell_measured(
     network: Network, dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array], listen: Listener
 ) -> str:
     """Say how good the head is in cross-validation -> the same in words."""
-    headline, value = measure_headline(dataset, rows, raw)
+    headline, value = measure_headline(dataset, rows, decode_answers(dataset, rows, raw))
     listen(Measured(TASK, len(rows), headline.metric, value, headline.higher_is_better, len(rows)))
     before = ", before fine-tuning" if network.trains_encoders else ""
     return f"{headline.metric} {value:.3g} in cross-validation{before}"
 
 
-def measure_headline(
-    dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]
-) -> tuple[Headline, float]:
-    """The headline metric and its value, for the head's outputs (n, ...) for these rows."""
+def decode_answers(dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[str, Array]) -> list[Any]:
+    """The answers to these rows, not calibrated, from the head's outputs (n, ...)."""
     kind, spec = dataset.kind, dataset.recipe.answer
-    answers = [
-        kind.to_answer({name: values[place] for name, values in raw.items()}, spec, {}, None)
-        for place in range(len(rows))
+    return [
+        kind.to_answer({name: values[place] for name, values in raw.items()}, spec, {}, dataset.geometry(int(row)))
+        for place, row in enumerate(rows)
     ]
+
+
+def measure_headline(dataset: DatasetCache, rows: NDArray[np.int64], answers: Sequence[Any]) -> tuple[Headline, float]:
+    """The headline metric and its value, for the answers to these rows."""
+    kind, spec = dataset.kind, dataset.recipe.answer
     compared = kind.compare(answers, [dataset.truth(int(row)) for row in rows], spec)
     headline = kind.headline(spec)
     return headline, kind.metrics(compared, spec)[headline.metric]

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.kind import Headline
 from seehear.events import Listener, Measured
+from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.split import DataSplit
-from seehear.learn.loop.probe import measure_headline
+from seehear.learn.loop.probe import decode_answers, measure_headline
 from seehear.learn.model.network import Network
-from seehear.learn.outputs import compute_outputs
+from seehear.learn.outputs import BATCH, compute_outputs
 from seehear.sampling import take_evenly
 
 SHARE = 0.02  # of the time, at most, from one measurement to the next
@@ -25,6 +27,17 @@ TIMED, MOST = 8, 256  # examples: those that show how long one takes, and those 
 MOST_OF_BUDGET = 0.005  # that one measurement may take
 
 Rows = NDArray[np.int64]
+
+
+def measure_network(network: Network, dataset: DatasetCache, rows: Rows) -> tuple[Headline, float]:
+    """The headline metric and its value for the network's answers to these rows.
+
+    They are decoded batch by batch, because the outputs for a mask are larger than the mask.
+    """
+    answers: list[Any] = []
+    for chosen in dataset.split_rows(rows, BATCH):
+        answers += decode_answers(dataset, chosen, compute_outputs(network, dataset, chosen))
+    return measure_headline(dataset, rows, answers)
 
 
 class Validation:
@@ -62,4 +75,4 @@ class Validation:
         return take_evenly(self._held_out, most) if most >= TIMED else self._held_out[:0]
 
     def _measure(self, network: Network, rows: Rows) -> tuple[Headline, float]:
-        return measure_headline(self._dataset, rows, compute_outputs(network, self._dataset, rows))
+        return measure_network(network, self._dataset, rows)
