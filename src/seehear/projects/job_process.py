@@ -29,7 +29,7 @@ from seehear.projects.jobs import AT_ONCE, DONE, FAILED, RUNNING, WAITING, Job, 
 from seehear.projects.project import Project
 from seehear.projects.training_data import choose_parts, read_parts, read_training_examples, table_options, write_table
 from seehear.projects.versions import PROGRAM, publish_version
-from seehear.run_files import CHECKPOINT, MANIFEST
+from seehear.run_files import MANIFEST, last_saved_ns
 
 TURN_S = 0.5  # between two checks of whose turn it is
 MOST_DEATHS = 5  # of processes in a row that made no progress
@@ -98,8 +98,7 @@ def _run(project: Project, job: Job, place: JobPlace) -> None:
 
 def _begin(project: Project, job: Job, place: JobPlace, writer: ProgressWriter) -> None:
     """Mark the job as running. Raises TrainingError if its processes end again and again without coming further."""
-    checkpoint = place.run / CHECKPOINT
-    reached = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+    reached = last_saved_ns(place.run)
     before = job.progress
     deaths = before.get("deaths", -1) + 1 if before.get("reached", 0) == reached else 0
     writer.newest |= {**before, "reached": reached, "deaths": deaths}
