@@ -20,7 +20,6 @@ FORMAT: Final = 1  # version of recipes and of model files; increased when older
 MOST_VALUES = 500_000  # in a JSON or TOML file, so that reading one takes less than a second
 UPGRADE = "upgrade with pip install -U seehear"
 MAX_SETS = 1 << len(SENSES)  # of senses in use
-RANDOM_SHARE = 1 / 3  # of the time, for the alternative with random weights
 SEEDS = 1 << 32  # seeds are below
 Precision = Literal["float32", "bfloat16"]
 Folds = Literal[0, 2, 3, 4, 5]
@@ -90,23 +89,41 @@ class Training(Frozen):
 
 
 class Alternative(Frozen):
-    """A network with random weights that is trained too, for RANDOM_SHARE of the time. The better one is kept."""
+    """A network with random weights that is trained too. The better one on held-out examples is kept.
+
+    pretrained_share   of the time, for the network with the pretrained encoder before both are compared
+    share              of the time, for this network before both are compared; what is left is for the better one
+    """
 
     senses: dict[str, SerializeAsAny[BaseModel]]
     width: int = Field(gt=0)
     batch: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
+    pretrained_share: float = Field(gt=0, lt=1)
+    share: float = Field(gt=0, lt=1)
+
+    @property
+    def left(self) -> float:
+        """The share of the time that is left for the better one after the comparison; 0 if both are fully trained."""
+        return max(0.0, round(1 - self.pretrained_share - self.share, 9))
 
     @field_validator("senses", mode="before")
     @classmethod
     def _senses(cls, value: Any) -> dict[str, BaseModel]:
         return _read_senses(value)
 
+    @model_validator(mode="after")
+    def _check_shares(self) -> Self:
+        if self.pretrained_share + self.share > 1 + 1e-9:
+            raise ValueError("pretrained_share and share are more than 1 together")
+        return self
+
 
 class Comparison(Frozen):
     """A metric of this recogniser and of another one, on the same held-out examples.
 
-    other   for example "whisper-base without training"
+    other         for example "whisper-base without training"
+    after_steps   of this recogniser, which was trained further since; None if it was fully trained
     """
 
     metric: str
@@ -114,6 +131,7 @@ class Comparison(Frozen):
     other_value: float
     own_value: float
     examples: int = Field(ge=1)
+    after_steps: int | None = Field(default=None, ge=0)
 
 
 class UnlabelledUse(Frozen):
@@ -184,8 +202,10 @@ class Recipe(Frozen):
         amount = format_count(steps, "step") if steps else format_duration(60 * minutes)
         sizes = "; ".join(f"{name}: {spec}" for name, spec in self.senses.items())
         training = f"training '{self.kind}' on {format_count(examples, 'example')} will take {amount}"
-        if self.alternative is not None:
-            training += ", part of it on a second network with random weights, to compare"
+        if (second := self.alternative) is not None:
+            own, other, left = (f"{100 * each:.0f} %" for each in (second.pretrained_share, second.share, second.left))
+            training += f": {own} of it for this network, {other} for one with random weights, to compare"
+            training += f", and {left} for the better one" if second.left else ""
         return f"{training}. {sizes}; answering with {self.answer}"
 
     def to_json(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -160,7 +161,39 @@ def test_with_many_examples_and_enough_time_a_start_is_compared_with_random_weig
         assert recipe.alternative.senses != recipe.senses
         assert recipe.alternative.learning_rate > recipe.training.learning_rate
         assert recipe.training.minutes == options.minutes  # of both together
+        assert recipe.alternative.left == 0  # both are fully trained
         assert Recipe.from_toml(tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))) == recipe
+
+
+@pytest.mark.parametrize("kind", ["boxes", "mask"])
+@pytest.mark.parametrize(
+    ("options", "gigaflops", "compared"),
+    [
+        (TrainOptions(minutes=2.0, start="auto"), 1000.0, True),
+        (TrainOptions(minutes=2.0, start="auto"), 1.0, False),  # too few steps
+        (TrainOptions(steps=1000, start="auto"), 1000.0, False),
+        (TrainOptions(minutes=2.0, start="efficientnet-lite0"), 1000.0, False),
+    ],
+)
+def test_for_positions_a_start_is_compared_early(
+    kind: str,
+    options: TrainOptions,
+    gigaflops: float,
+    compared: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(starts, "is_available", lambda start: True)
+    table = open_all_kinds(digits_table(tmp_path / "data", {kind: ANSWER_CELLS[kind]}, ("image",)), workspace=tmp_path)
+    recipe = plan_recipe(table, options, lambda: Machine(gigaflops))
+    assert recipe.starts and (recipe.alternative is not None) == compared
+    if recipe.alternative is not None:
+        assert recipe.alternative.left == pytest.approx(0.75)
+        assert "75 % for the better one" in recipe.describe_training(24)
+        toml = tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
+        assert "[alternative]" in toml and Recipe.from_toml(toml) == recipe
+        with pytest.raises(DataError, match=r"alternative: .*more than 1 together"):
+            Recipe.from_toml(re.sub(r"(?m)^share = .*$", "share = 0.9", toml))
 
 
 def test_a_head_for_positions_learns_as_fast_on_a_pretrained_encoder_as_on_random_weights(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +17,7 @@ from seehear.events import Listener, Notice
 from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers
 from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.calibrate.time_estimate import estimate_seconds
-from seehear.learn.calibrate.untrained import measure_untrained
+from seehear.learn.calibrate.untrained import Untrained, measure_untrained
 from seehear.learn.cross_fit import FineTuning, Fitted, Member
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.split import DataSplit, load_split
@@ -27,9 +30,10 @@ from seehear.learn.loop.validation import Validation
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained, load_starts
+from seehear.learn.traced_graphs import Traced
 from seehear.learn.tracing_process import trace_in_background
 from seehear.learn.unlabelled import TEACHER_SHARE, SelfTraining, load_unlabelled
-from seehear.recipe import Recipe, UnlabelledUse
+from seehear.recipe import Comparison, Recipe, UnlabelledUse
 from seehear.run_files import CHECKPOINT
 from seehear.runtime.bundle import Bundle
 from seehear.sampling import take_evenly
@@ -38,13 +42,90 @@ from seehear.table import RowProblem
 EXPORTING = 0.15  # duration of the export, relative to that of tracing
 
 
-class Trained(NamedTuple):
-    """A model file's contents, the rows that could not be used, the network, and the examples of its training."""
+class Learned(NamedTuple):
+    """A trained network, and what unlabelled examples changed, if there were any."""
 
-    bundle: Bundle
-    problems: tuple[RowProblem, ...]
+    fitted: Fitted
+    unlabelled: UnlabelledUse | None = None
+
+
+@dataclass(frozen=True)
+class PreparedTraining:
+    """A network, its examples, and what else its training needs.
+
+    network          with initial weights
+    frozen           what its head was fitted to; None for a head that learns by gradient steps only
+    more             unlabelled examples
+    untrained        how good its start is without training
+    wait_for_graphs  gives the traced graphs
+    after_s          an estimate of the seconds from the last step to the finished model file
+    """
+
     network: Network
+    frozen: FrozenFeatures | None
     split: DataSplit
+    more: DatasetCache | None
+    untrained: Untrained | None
+    wait_for_graphs: Callable[[], Traced]
+    after_s: float
+    run: Path
+    listen: Listener
+
+    @property
+    def problems(self) -> tuple[RowProblem, ...]:
+        """The rows that could not be used."""
+        return (*self.split.problems, *(self.more.problems if self.more else ()))
+
+    def clock(self, seconds: float) -> Clock:
+        """A clock with this time for the steps, but at least half of the budget if the head is random.
+
+        A pretrained network with a fitted head works without.
+        """
+        training = self.network.recipe.training
+        least_s = 0.0 if self.frozen is not None else 60 * training.minutes / 2
+        return Clock(training, max(least_s, seconds))
+
+    def learn(self, clock: Clock) -> Learned:
+        """Train on the labelled examples, and then on unlabelled ones, too, if there are `more`."""
+        saved = self.run / CHECKPOINT
+        if self.more is None:
+            return Learned(self._fit(clock, saved))
+        alone = self._fit(clock.share(TEACHER_SHARE), saved)
+        further = SelfTraining(self.split, self.more, self.run / "unlabelled.safetensors", self.listen)
+        return Learned(*further.run(alone, clock.share(1 - TEACHER_SHARE)))
+
+    def _fit(self, clock: Clock, saved: Path) -> Fitted:
+        split, listen = self.split, self.listen
+        if self.frozen is not None:
+            if not self.network.trains_encoders:  # there is no better head for features that do not change
+                clock = Clock(clock.training.model_copy(update={"steps": None, "folds": 0}), seconds=0.0)
+            return FineTuning(self.network, self.frozen, split, saved, listen).run(clock)
+        rows = split.train_rows
+        validation = Validation(split, clock.seconds, listen)
+        network, progress = fit(
+            self.network, split.train, rows, clock, validation=validation, saved=saved, listen=listen
+        )
+        return Fitted(network, progress, [Member(network, rows, rows[:0])])
+
+    def finish(self, learned: Learned, comparison: Comparison | None = None) -> Bundle:
+        """Calibrate and export. The comparison goes onto the card, if there is none with the untrained start."""
+        split = self.split
+        traced = self.wait_for_graphs()  # the scorers get other shapes below
+        fitted, frozen = learned.fitted, self.frozen
+        encoded = frozen.encoded if frozen is not None and fitted.network is self.network else None
+        network, progress, out_of_fold = fitted.network, fitted.progress, fitted.out_of_fold
+        kept = _store_examples(network, encoded, split)
+        calibrated = calibrate_network(network, split.val, split.val_rows, out_of_fold, listen=self.listen)
+        if self.untrained is not None:
+            comparison = self.untrained.compare(calibrated, self.listen)
+        recipe = calibrated.recipe
+        settings = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
+        statistics = {"input_statistics": measure_input_statistics(split), "groups_seen": describe_groups(split)}
+        found = {"training": settings, "unlabelled": learned.unlabelled, "comparison": comparison}
+        recipe = recipe.model_copy(update=statistics | found)
+        graphs = export_graphs(traced.graphs, network, split.val, split.val_rows)
+        card = render_model_card(recipe)
+        return Bundle(recipe, graphs.network, to_safetensors(network), card, graphs.decoder, kept)
 
 
 def train(
@@ -55,14 +136,34 @@ def train(
     run: Path,
     device: torch.device,
     listen: Listener,
-) -> Trained:
-    """Decode, trace the graphs, fit, calibrate and export.
+) -> tuple[Bundle, tuple[RowProblem, ...]]:
+    """Decode, trace the graphs, fit, calibrate and export -> the bundle, and the rows that could not be used.
 
     Weights are initialised at random, or with those of `start`. The directory `run` keeps what an interrupted run needs
     to resume. Raises DataError for too few examples, TrainingError if training or export fails, and UsageError if
     `start` does not fit.
     """
-    started_s = time.monotonic()
+    until_s = time.monotonic() + 60 * recipe.training.minutes
+    with prepare(data, recipe, start=start, run=run, until_s=until_s, device=device, listen=listen) as training:
+        clock = training.clock(until_s - training.after_s - time.monotonic())
+        return training.finish(training.learn(clock)), training.problems
+
+
+@contextmanager
+def prepare(
+    data: TrainingData,
+    recipe: Recipe,
+    *,
+    start: Pretrained | None = None,
+    run: Path,
+    until_s: float,
+    device: torch.device,
+    listen: Listener,
+) -> Iterator[PreparedTraining]:
+    """Decode the examples, create the network, fit its head, and trace its graphs. `train` says what it raises.
+
+    until_s   when the time budget ends, as `time.monotonic()`
+    """
     split = load_split(data.examples, data.val, recipe, run, listen)
     more = None if data.unlabelled is None else load_unlabelled(data.unlabelled, split, run, listen)
     torch.manual_seed(recipe.training.seed)
@@ -70,61 +171,14 @@ def train(
     _load_weights(network, start, listen)
     with trace_in_background(network, split.val, split.val_rows, listen) as wait_for_graphs:
         frozen = _fit_head(network, start, split, listen)
-        spent = frozen is not None and time.monotonic() - started_s > recipe.training.minutes * 60
+        spent = frozen is not None and time.monotonic() > until_s
         resumed = (run / CHECKPOINT).exists()  # it keeps its time budget
         estimated = recipe.training.steps is None and not resumed and not spent
         untrained = None if start is not None else measure_untrained(network, split.val, split.val_rows, listen)
         tracing_s = 0.0 if spent else wait_for_graphs().seconds
         calibrating_s = estimate_seconds(deepcopy(network).eval(), split, listen) if estimated else 0.0
         after_s = calibrating_s + EXPORTING * tracing_s
-        clock = Clock(recipe.training, _seconds_left(recipe, started_s, after_s, head_fitted=frozen is not None))
-        fitted, use = _learn(network, frozen, split, more, clock, run, listen)
-        traced = wait_for_graphs()  # the scorers get other shapes below
-    encoded = frozen.encoded if frozen is not None and fitted.network is network else None
-    network, progress, out_of_fold = fitted.network, fitted.progress, fitted.out_of_fold
-    kept = _store_examples(network, encoded, split)
-    calibrated = calibrate_network(network, split.val, split.val_rows, out_of_fold, listen=listen)
-    training = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
-    statistics = {"input_statistics": measure_input_statistics(split), "groups_seen": describe_groups(split)}
-    recipe = calibrated.recipe.model_copy(update=statistics | {"training": training, "unlabelled": use})
-    graphs = export_graphs(traced.graphs, network, split.val, split.val_rows)
-    if untrained is not None:
-        recipe = recipe.model_copy(update={"comparison": untrained.compare(calibrated, listen)})
-    card = render_model_card(recipe)
-    problems = (*split.problems, *(more.problems if more else ()))
-    bundle = Bundle(recipe, graphs.network, to_safetensors(network), card, graphs.decoder, kept)
-    return Trained(bundle, problems, network, split)
-
-
-def _learn(
-    network: Network,
-    frozen: FrozenFeatures | None,
-    split: DataSplit,
-    more: DatasetCache | None,
-    clock: Clock,
-    run: Path,
-    listen: Listener,
-) -> tuple[Fitted, UnlabelledUse | None]:
-    """Train on the labelled examples, and then on unlabelled ones, too, if there are `more`."""
-    saved = run / CHECKPOINT
-    if more is None:
-        return _fit(network, frozen, split, clock, saved, listen), None
-    alone = _fit(network, frozen, split, clock.share(TEACHER_SHARE), saved, listen)
-    further = SelfTraining(split, more, run / "unlabelled.safetensors", listen)
-    return further.run(alone, clock.share(1 - TEACHER_SHARE))
-
-
-def _fit(
-    network: Network, frozen: FrozenFeatures | None, split: DataSplit, clock: Clock, saved: Path, listen: Listener
-) -> Fitted:
-    if frozen is not None:
-        if not network.trains_encoders:  # there is no better head for features that do not change
-            clock = Clock(clock.training.model_copy(update={"steps": None, "folds": 0}), seconds=0.0)
-        return FineTuning(network, frozen, split, saved, listen).run(clock)
-    rows = split.train_rows
-    validation = Validation(split, clock.seconds, listen)
-    network, progress = fit(network, split.train, rows, clock, validation=validation, saved=saved, listen=listen)
-    return Fitted(network, progress, [Member(network, rows, rows[:0])])
+        yield PreparedTraining(network, frozen, split, more, untrained, wait_for_graphs, after_s, run, listen)
 
 
 def _load_weights(network: Network, start: Pretrained | None, listen: Listener) -> None:
@@ -163,13 +217,3 @@ def _describe_start(start: Pretrained, recipe: Recipe) -> str:
     if start.keeps_head(recipe):
         return f"starting from the weights of {start.name}"
     return f"starting from the encoders of {start.name}; its answers differ, so the head is re-initialised"
-
-
-def _seconds_left(recipe: Recipe, started_s: float, after_s: float, *, head_fitted: bool) -> float:
-    """For the fit: the rest of the budget, less the time needed after it.
-
-    At least half of the budget if the head is random; a pretrained network with a fitted head works without.
-    """
-    budget_s = recipe.training.minutes * 60
-    least_s = 0.0 if head_fitted else budget_s / 2
-    return max(least_s, budget_s - (time.monotonic() - started_s) - after_s)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from seehear.planning.inspection import SenseSample, inspect_inputs
 from seehear.planning.options import TrainOptions
 from seehear.planning.speech import ChooseDecoder, SpeechPlanner, limit_batch
 from seehear.planning.starts import StartChoice, choose_starts, is_automatic
-from seehear.recipe import RANDOM_SHARE, Alternative, Folds, Recipe, Training
+from seehear.recipe import Alternative, Folds, Recipe, Training
 from seehear.senses import SENSES, time_aligned
 from seehear.senses.model_sizing import SizingInputs
 from seehear.table import Table
@@ -41,6 +41,9 @@ FOLDS: Folds = 3  # for cross-fitting
 FOLD_STEPS = 60  # the fewest steps for which each of its networks must have time
 CROSS_FITTED = (200, 2000)  # examples: from fewer, each network would learn too little; of more, enough are held out
 MANY = 2000  # examples; with so many, a network with random weights may be better than a pretrained one
+FULL_SHARES = (2 / 3, 1 / 3)  # of the time, for both of them, if they are compared after training
+EARLY_SHARES = (1 / 8, 1 / 8)  # if they are compared early
+EARLY_STEPS = 40  # the fewest after which a comparison tells which of them will be better
 HELD_OUT_SAMPLE = 600  # cells, to estimate the items in an answer
 FUSED_WIDTH = 160  # channels, if cells of several senses attend to each other
 SHORTEST_MIN, LONGEST_MIN = 2.0, 60.0
@@ -66,7 +69,8 @@ def plan_recipe(
 ) -> Recipe:
     """Inspect some examples and derive a recipe. Raises DataError for data that cannot be trained on.
 
-    With many examples, random weights may be better than a pretrained encoder; the recipe then has an alternative.
+    With many examples, or for answers with positions, random weights may be better than a pretrained encoder; the
+    recipe then has an alternative.
 
     measure_machine  called only if the plan depends on it, and after the data has been found suitable
     """
@@ -83,25 +87,44 @@ def plan_recipe(
         measure_machine=cache(measure_machine),
     )
     minutes = options.minutes or choose_minutes(len(table))
-    recipe = planner.plan(minutes, choice if kind.decoding is None else speech.drop_unsuitable(choice))
-    if not _is_compared(recipe, options, len(table)):
-        return recipe
-    random = planner.plan(minutes * RANDOM_SHARE, StartChoice())
+    planned = planner.plan(minutes, choice if kind.decoding is None else speech.drop_unsuitable(choice))
+    if not is_automatic(options.start) or options.steps is not None:
+        return planned.recipe
+    shares = _choose_shares(planned, len(table))
+    if shares is None:
+        return planned.recipe
+    pretrained, share = shares
+    random = planner.plan(minutes * (1 - pretrained), StartChoice()).recipe
     alternative = Alternative(
         senses=random.senses,
         width=random.width,
         batch=random.training.batch,
         learning_rate=random.training.learning_rate,
+        pretrained_share=pretrained,
+        share=share,
     )
-    return recipe.model_copy(update={"alternative": alternative})
+    return planned.recipe.model_copy(update={"alternative": alternative})
 
 
-def _is_compared(recipe: Recipe, options: TrainOptions, examples: int) -> bool:
-    """Whether random weights may be better than the chosen start, and there is time to find out."""
-    kind = ANSWERS[recipe.kind]
-    suitable = kind.spatial is None and kind.decoding is None and is_automatic(options.start)
-    enough = examples >= MANY and recipe.training.minutes * RANDOM_SHARE >= MIN_TIMED_MINUTES
-    return bool(recipe.starts) and suitable and enough and options.steps is None
+class Planned(NamedTuple):
+    """A recipe, and the number of steps for which there is time."""
+
+    recipe: Recipe
+    steps: float
+
+
+def _choose_shares(planned: Planned, examples: int) -> tuple[float, float] | None:
+    """The shares of the time for the chosen start and for random weights, before they are compared.
+
+    None where random weights are not expected to be better, or there is no time to find out.
+    """
+    recipe, kind = planned.recipe, ANSWERS[planned.recipe.kind]
+    if not recipe.starts or kind.decoding is not None:
+        return None
+    if kind.spatial is not None:
+        return EARLY_SHARES if min(EARLY_SHARES) * planned.steps >= EARLY_STEPS else None
+    enough = examples >= MANY and min(FULL_SHARES) * recipe.training.minutes >= MIN_TIMED_MINUTES
+    return FULL_SHARES if enough else None
 
 
 @dataclass(frozen=True)
@@ -116,18 +139,18 @@ class _NetworkPlanner:
     speech: SpeechPlanner
     measure_machine: Callable[[], Machine]
 
-    def plan(self, minutes: float, choice: StartChoice) -> Recipe:
+    def plan(self, minutes: float, choice: StartChoice) -> Planned:
         """A recipe for this many minutes, without an alternative."""
         plan_for = partial(self._plan_for, minutes, choice)
         if self.options.steps is not None:  # such a run must repeat exactly, so it is planned for the same machine
             return plan_for(USUAL_GIGAFLOPS)
         machine = self.measure_machine()
-        recipe = plan_for(machine.gigaflops * REACHED)
+        planned = plan_for(machine.gigaflops * REACHED)
         if machine.step_s is None or minutes < MIN_TIMED_MINUTES:
-            return recipe
-        return _fit_to_time(recipe, self.table, self.samples, machine.step_s, plan_for)
+            return planned
+        return _fit_to_time(planned, self.table, self.samples, machine.step_s, plan_for)
 
-    def _plan_for(self, minutes: float, choice: StartChoice, gigaflops: float) -> Recipe:
+    def _plan_for(self, minutes: float, choice: StartChoice, gigaflops: float) -> Planned:
         """The recipe for networks that train at this speed."""
         table, samples, options = self.table, self.samples, self.options
         kind = ANSWERS[table.kind or ""]
@@ -137,7 +160,7 @@ class _NetworkPlanner:
         batch = limit_batch(batch, spec)
         steps = minutes * 60 * gigaflops / (_step_gigaflop(senses, samples) * batch)
         steps_each = options.steps or steps / FOLDS
-        return Recipe(
+        recipe = Recipe(
             senses=senses,
             kind=kind.name,
             answer=spec,
@@ -154,6 +177,7 @@ class _NetworkPlanner:
             starts=starts,
             wrong_at_most=options.wrong_at_most,
         )
+        return Planned(recipe, steps)
 
 
 def _plan_senses(
@@ -183,23 +207,24 @@ def _plan_senses(
 
 
 def _fit_to_time(
-    recipe: Recipe,
+    planned: Planned,
     table: Table,
     samples: Mapping[str, SenseSample],
     step_s: Callable[[Recipe, Table], float],
-    plan_for: Callable[[float], Recipe],
-) -> Recipe:
+    plan_for: Callable[[float], Planned],
+) -> Planned:
     """Plan again for the measured speed of the recipe's own network, with its optimiser, augmentation and fusion.
 
     Another speed may lead to another network, which is timed in turn. Smaller networks reach fewer GFLOP/s, because
     the rest of a step does not shrink with them. So sizes decrease until one fits.
     """
     timed: list[list[str]] = []
-    while (sizes := [str(spec) for spec in recipe.senses.values()]) not in timed and len(timed) < MOST_TIMED:
+    while (sizes := [str(spec) for spec in planned.recipe.senses.values()]) not in timed and len(timed) < MOST_TIMED:
         timed.append(sizes)
+        recipe = planned.recipe
         work = _step_gigaflop(recipe.senses, samples) * recipe.training.batch
-        recipe = plan_for(work / step_s(recipe, table))
-    return recipe
+        planned = plan_for(work / step_s(recipe, table))
+    return planned
 
 
 def _step_gigaflop(senses: Mapping[str, Any], samples: Mapping[str, SenseSample]) -> float:

@@ -52,8 +52,16 @@ def render_model_card(recipe: Recipe) -> str:
 def _describe_comparison(recipe: Recipe) -> list[str]:
     if (found := recipe.comparison) is None:
         return []
+    examples = format_count(found.examples, "held-out example")
+    if found.after_steps is not None:
+        return [
+            f"Early in its training, after {format_count(found.after_steps, 'step')}, it was compared with "
+            f"{found.other}, on the same {examples}: {found.metric} {found.own_value:.3g}, "
+            f"and {found.other_value:.3g} of the other one, which was not trained further.",
+            "",
+        ]
     return [
-        f"On the same {format_count(found.examples, 'held-out example')}, the {found.metric} of {found.other} is "
+        f"On the same {examples}, the {found.metric} of {found.other} is "
         f"{found.other_value:.3g}; that of this recogniser is {found.own_value:.3g}.",
         "",
     ]

@@ -46,16 +46,21 @@ MAX_SKIPPED = 3  # steps in a row without a finite gradient, before the loop cha
 
 @dataclass(frozen=True)
 class Clock:
-    """The budget of a run: the steps of the recipe if it gives them, otherwise this many seconds."""
+    """The budget of a run: the steps of the recipe if it gives them, otherwise this many seconds.
+
+    until   the fraction of the budget after which the run pauses: a run that resumes from its checkpoint continues,
+            on the same schedule of the learning rate
+    """
 
     training: Training
     seconds: float
+    until: float = 1.0
 
     def share(self, fraction: float) -> Clock:
         """A clock with this fraction of the budget."""
         steps = self.training.steps
         training = self.training.model_copy(update={"steps": steps and round(fraction * steps)})
-        return Clock(training, fraction * self.seconds)
+        return replace(self, training=training, seconds=fraction * self.seconds)
 
     def fraction_done(self, progress: TrainingProgress) -> float:
         steps = self.training.steps
@@ -94,7 +99,7 @@ def fit(
     """
     run = Run.start(network, dataset, rows, clock, saved)
     total, unit = (clock.training.steps, "steps") if clock.training.steps else (run.clock.seconds, "s")
-    listen(Started(TASK, total, unit))
+    listen(Started(TASK, clock.until * total, unit))
     last_saved_s, last_reported_s = -SAVE_EVERY_S, time.monotonic()
     with keep_freed_memory() as memory:
         for batch in run.batches():
@@ -157,10 +162,10 @@ class Run:
         return run
 
     def batches(self) -> Iterator[Batch]:
-        """Batches until the budget is spent. The time between two of them counts as training time."""
+        """Batches until the run ends or pauses. The time between two of them counts as training time."""
         last_s = time.monotonic()
         for rows in islice(self._epochs(), self.progress.step, None):
-            if self.clock.fraction_done(self.progress) >= 1:
+            if self.clock.fraction_done(self.progress) >= self.clock.until:
                 return
             yield self._batch(rows)
             now_s = time.monotonic()
