@@ -144,6 +144,46 @@ def accept_a_proposal(browser: Browser, home: Path) -> None:
     assert accepted["label"] == "red cell" and close_to(accepted, (80, 40, 160, 120))
 
 
+def make_roads(home: Path, tmp_path: Path) -> None:
+    """A project of two pictures to be outlined."""
+    with Project.create("Roads", home=home, answer="mask", senses=["image"]) as project:
+        for number in range(2):
+            (tmp_path / f"road-{number}.png").write_bytes(picture_file(0.4 + number / 10, SIZE[::-1]))
+        project.add([tmp_path / "road-0.png", tmp_path / "road-1.png"])
+        project.add_class("road")
+
+
+def cut_off(browser: Browser, *, offline: bool) -> None:
+    conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.driver.execute_cdp_cmd("Network.enable", {})
+    browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
+
+
+def test_outlines_are_saved_once_the_server_answers_again(browser: Browser, home: Path, tmp_path: Path) -> None:
+    make_roads(home, tmp_path)
+    browser.open("/p/roads/teach/1")
+    press(
+        browser, "n", Keys.ENTER, *[Keys.ARROW_RIGHT] * 12, Keys.ENTER, *[Keys.ARROW_DOWN] * 12, Keys.ENTER, Keys.ENTER
+    )
+    browser.wait_for("road, outline 1 of 1, 3 corners")
+    press(browser, "]", "]", Keys.ARROW_UP, "i")
+    browser.wait_for("Corner 2 of 4")
+    drag(browser, (0.1, 0.1), (0.3, 0.1))  # a line is no outline
+    assert len(browser.all(".region[role=button]")) == 1
+    check(browser)
+    cut_off(browser, offline=True)
+    press(browser, Keys.ENTER)
+    browser.wait_for("Not saved: the server does not answer. Your 1 outline is kept in this page")
+    cut_off(browser, offline=False)
+    browser.wait_for("1 of 2 pictures is checked by you")
+    with Project.open("roads", home=home) as project:
+        cell = json.loads(project.example(1).answers["mask"])
+    (outline,) = cell["outlines"]
+    (corners,) = outline["polygons"]
+    assert outline["label"] == "road" and len(corners) == 8 and cell["background"] == "background"
+    assert not browser.violations()
+
+
 MAP_POINTS = """
 const [done, address, points] = [arguments[2], arguments[0], arguments[1]];
 import(address).then((geometry) => done(points.map(([x, y, left, top, width, height, w, h]) => {

@@ -461,7 +461,8 @@ class Drawing extends HTMLElement {
   }
 
   post(address, fields) {
-    const kept = `Your ${this.counted(this.drawn.length, this.noun)} are kept in this page, and saved as soon as it does.`;
+    const number = this.drawn.length;
+    const kept = `Your ${this.counted(number, this.noun)} ${number === 1 ? "is" : "are"} kept in this page, and saved as soon as it does.`;
     return sendUntilAnswered(address, fields, (words) => this.say(words), kept);
   }
 
@@ -507,10 +508,10 @@ class Drawing extends HTMLElement {
     panel.querySelector("[data-selected-title]").textContent = `Selected: ${this.chosen.label ?? "not known"}`;
     panel.querySelector("[data-selected-proposed]").hidden = !this.chosen.proposed;
     const corners = this.twoCorners ? this.chosen.corners : pointsOf(this.chosen.corners)[this.corner];
-    for (const field of panel.querySelectorAll("[data-side]")) {
-      field.disabled = !corners;
-      field.value = corners ? Number(corners[field.dataset.side].toFixed(2)) : "";
-    }
+    panel.querySelector(".sides").hidden = !corners; // of an outline without a chosen corner
+    if (!corners) return;
+    for (const field of panel.querySelectorAll("[data-side]"))
+      field.value = Number(corners[field.dataset.side].toFixed(2));
   }
 
   // "W white cell, box 3 of 16, 108, 194 to 281, 372": it begins with what is written on the picture.
