@@ -1,6 +1,6 @@
 """Takes the pictures of docs/tutorials/tour.md: the demo project, step by step, in a browser without a window.
 
-    PYTHONPATH=src:tests/support python scripts/take_screenshots.py [--home DIR] [--out docs/pictures/tour] [--all]
+    PYTHONPATH=src:tests/support python scripts/take_screenshots.py [NAME...] [--home DIR] [--out DIR] [--all]
 
 Without --home, the demo project is made and trained for a minute. With --all, each page is taken in both themes and
 both widths. Needs chromium and chromium-driver.
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import chdir
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +29,8 @@ WIDTHS_PX, THEMES = (1280, 390), ("light", "dark")
 TALLEST_PX = 1100
 MOST_BYTES = 60_000
 SLUG = "demo-pictures"
+LOADING = """return [...document.images].some((each) =>
+    !each.complete && each.getBoundingClientRect().top < innerHeight && each.getBoundingClientRect().bottom > 0)"""
 
 
 class Step(NamedTuple):
@@ -54,12 +56,14 @@ def _are_answered(browser: Browser, least: int) -> bool:
 
 
 def mark_matches(browser: Browser) -> None:
-    for box in browser.all(".match input[name=yes]")[:5]:
-        box.click()
+    browser.find(".match")  # once all are compared
+    for box in browser.all(".match input[name=yes]")[:6]:
+        browser.driver.execute_script("arguments[0].click()", box)
     browser.driver.execute_script("scrollTo(0, 0)")
 
 
 PHONE, DARK = (390, "light"), (1280, "dark")
+HOME = Step("home", "/", others=(DARK,))
 STEPS = (
     Step("teach", f"/p/{SLUG}/teach", others=(PHONE,)),
     Step("example", f"/p/{SLUG}/teach/1"),
@@ -75,16 +79,23 @@ STEPS = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="pages, by the names of their pictures; all by default"
+    )
     parser.add_argument("--home", type=Path, help="a home with a demo project that has a version")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--all", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
-        take(Path(folder) / "empty", (Step("home", "/", others=(DARK,)),), options.out, options.all)
-        home = options.home or Path(folder) / "home"
+        out = options.out.resolve()
+        wanted = [step for step in (HOME, *STEPS) if step.name in (options.names or step.name)]
+        home = (options.home or Path(folder) / "home").resolve()
+        if HOME in wanted:
+            with chdir(folder):  # so that the page names the folder as it does for others
+                take(Path("seehear-projects"), [HOME], out, options.all)
         prepare(home)
-        take(home, STEPS, options.out, options.all)
+        take(home, [step for step in wanted if step is not HOME], out, options.all)
 
 
 def prepare(home: Path) -> None:
@@ -101,7 +112,7 @@ def _take_answers(project: Project) -> None:
         project.label(project.find(Query(stratum=name))[40:], None)
 
 
-def take(home: Path, steps: tuple[Step, ...], out: Path, every: bool) -> None:
+def take(home: Path, steps: Sequence[Step], out: Path, every: bool) -> None:
     with TemporaryDirectory() as profile, browsing(create_app(ServeSettings(projects=home)), Path(profile)) as browser:
         for step in steps:
             variants = [(width, theme) for width in WIDTHS_PX for theme in THEMES]
@@ -113,10 +124,10 @@ def _take(browser: Browser, step: Step, width: int, theme: str, out: Path) -> No
     browser.resize(width, theme)
     browser.open(step.address)
     step.act(browser)
-    _wait(lambda: not browser.driver.execute_script("return [...document.images].some((each) => !each.complete)"))
     height = browser.driver.execute_script("return document.documentElement.scrollHeight")
     metrics = {"width": width, "height": min(height, TALLEST_PX), "deviceScaleFactor": 1, "mobile": False}
     browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    _wait(lambda: not browser.driver.execute_script(LOADING))
     time.sleep(0.3)  # until it is drawn
     picture = Image.open(BytesIO(browser.driver.get_screenshot_as_png())).convert("RGB")
     browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
@@ -137,7 +148,7 @@ def to_webp(picture: Image.Image) -> bytes:
     return made
 
 
-def _wait(ready: Callable[[], bool], patience_s: float = 30) -> None:
+def _wait(ready: Callable[[], bool], patience_s: float = 120) -> None:
     end_s = time.monotonic() + patience_s
     while not ready():
         if time.monotonic() > end_s:
