@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from seehear.errors import BundleError, DataError, UsageError
 from seehear.events import Advanced, Notice, Started
 from seehear.measure import comparison
 from seehear.projects import Project, job_process, jobs, versions
-from seehear.projects.job_locks import holding
+from seehear.projects.job_locks import INHERITS, holding
 from seehear.projects.job_process import run_job
 from seehear.projects.training_data import choose_parts, read_parts
 from seehear.runtime.bundle import write_bundle
@@ -85,7 +87,7 @@ def test_a_job_whose_process_is_starting_gets_no_second_one(
     project: Project, spawned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Starting:
-        def __init__(self, _project: Path, place: jobs.JobPlace) -> None:
+        def __init__(self, _project: Path, place: jobs.JobPlace, _lock: int) -> None:
             spawned.append(place.folder.name)
 
         def poll(self) -> int | None:
@@ -99,6 +101,26 @@ def test_a_job_whose_process_is_starting_gets_no_second_one(
     spawned.append("ended")
     project.jobs.restart()
     assert spawned == ["job-1", "ended", "job-1"]
+
+
+@pytest.mark.skipif(not INHERITS, reason="locks are not inherited here")
+def test_other_programs_see_that_a_process_is_starting(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_slowly(_project: Path, _place: jobs.JobPlace, lock: int) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], pass_fds=(lock,)))
+        return started[0]
+
+    monkeypatch.setattr(jobs, "_spawn", start_slowly)
+    job = project.jobs.start(steps=4)
+    try:
+        assert job.alive
+        monkeypatch.setattr(jobs, "_children", {})  # as in another program
+        assert project.jobs.restart() == []
+    finally:
+        started[0].kill()
+        started[0].wait()
+    assert not project.jobs.get(job.id).alive
 
 
 def test_what_was_held_out_stays_so_and_new_examples_are_shared_out(project: Project, tmp_path: Path) -> None:
@@ -200,7 +222,6 @@ def test_jobs_take_turns_and_a_dead_one_does_not_block(project: Project, monkeyp
     def cancel_second(_s: float) -> None:
         project.jobs.cancel(second.id)
 
-    project.jobs.place(first.id).folder.mkdir()
     with holding(project.jobs.place(first.id).lock), monkeypatch.context() as patched:
         assert project.jobs.get(first.id).alive
         patched.setattr("seehear.projects.job_process.time.sleep", cancel_second)  # it would wait for the first one
@@ -216,7 +237,7 @@ def test_progress_can_be_read_by_any_process(project: Project, monkeypatch: pyte
     train_at_once(monkeypatch)
     job = project.jobs.start(steps=4)
     place = project.jobs.place(job.id)
-    place.folder.mkdir()
+    place.folder.mkdir(exist_ok=True)
     place.progress.write_text('{"event": "notice", "te')  # of a process that was killed
     run_job(project, job.id)
     records = [record for record, _ in project.jobs.watch(job.id)]

@@ -28,7 +28,7 @@ def hold_jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     started: list[str] = []
 
     class Process:
-        def __init__(self, _project: Path, place: jobs.JobPlace) -> None:
+        def __init__(self, _project: Path, place: jobs.JobPlace, _lock: int) -> None:
             started.append(place.folder.name)
 
         def poll(self) -> int:
@@ -52,7 +52,7 @@ def pretend_training(
     """
 
     class Process:
-        def __init__(self, project: Path, place: jobs.JobPlace) -> None:
+        def __init__(self, project: Path, place: jobs.JobPlace, _lock: int) -> None:
             self._thread = threading.Thread(target=_run, args=(project, int(place.folder.name[4:])))
             if threads:
                 self._thread.start()

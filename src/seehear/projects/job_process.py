@@ -1,8 +1,8 @@
-"""The process of one training job: `python -m seehear.projects.job_process PROJECT-FOLDER JOB`.
+"""The process of one training job: `python -m seehear.projects.job_process PROJECT-FOLDER JOB [LOCK]`.
 
 It waits for its turn, trains, and makes a version of the model. If it is killed, another one goes on where it was: the
 examples are written down before the first step, the training keeps checkpoints, and a model file that is complete is
-not trained again.
+not trained again. LOCK is the descriptor of the job's lock, if it was inherited.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from seehear.events import Event
 from seehear.folders import claim_folder, remove_folder
 from seehear.projects.fields import Edit
 from seehear.projects.history import begin_change, discard_if_empty, make_edits
-from seehear.projects.job_locks import holding
+from seehear.projects.job_locks import holding, inherited
 from seehear.projects.job_progress import ProgressWriter, Record
 from seehear.projects.jobs import AT_ONCE, DONE, FAILED, RUNNING, WAITING, Job, JobPlace, update_job
 from seehear.projects.project import Project
@@ -36,19 +36,19 @@ MOST_DEATHS = 5  # of processes in a row that made no progress
 
 
 def main() -> None:
-    folder, number = Path(sys.argv[1]), int(sys.argv[2])
+    folder, number, *lock = sys.argv[1:]
     interrupts.install_handlers()
-    with suppress(KeyboardInterrupt), Project.open(folder) as project:
-        run_job(project, number)
+    with suppress(KeyboardInterrupt), Project.open(Path(folder)) as project:
+        run_job(project, int(number), *map(int, lock))
         project.jobs.restart()  # those whose process was killed
 
 
-def run_job(project: Project, number: int) -> None:
+def run_job(project: Project, number: int, lock: int | None = None) -> None:
     """Run a job to its end, unless it has a process already or is not to be run."""
     place = project.jobs.place(number)
     place.folder.mkdir(exist_ok=True)
-    with holding(place.lock) as free:
-        if not free:
+    with holding(place.lock) if lock is None else inherited(lock) as held:
+        if held is None:
             return
         with _turn(project, number) as job:
             if job is not None:
@@ -71,7 +71,8 @@ def _turn(project: Project, number: int) -> Iterator[Job | None]:
         if len(ahead) < slots:
             with ExitStack() as stack:
                 for slot in range(slots):
-                    if stack.enter_context(holding(project.place.folder.parent / f".training-{slot}.lock", 0.0)):
+                    lock = project.place.folder.parent / f".training-{slot}.lock"
+                    if stack.enter_context(holding(lock, 0.0)) is not None:
                         yield mine
                         return
         time.sleep(TURN_S)

@@ -27,7 +27,7 @@ from seehear.errors import UsageError
 from seehear.events import Listener, ignore_events
 from seehear.files import ON_WINDOWS
 from seehear.folders import delete
-from seehear.projects.job_locks import is_held
+from seehear.projects.job_locks import INHERITS, holding, is_held
 from seehear.projects.job_progress import Record, read_progress
 from seehear.projects.schema import jobs, versions
 from seehear.projects.training_data import TrainingPlan, plan_training
@@ -39,6 +39,7 @@ WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "faile
 OPTIONS = ("minutes", "steps", "seed", "wrong_at_most", "start", "device")  # keywords of `seehear.train`
 AT_ONCE = "trainings_at_once"  # a setting: how many jobs of all projects of a home may run together
 MOST_WAITING = 20
+LOOK_S = 0.1  # somebody may just be looking whether the lock is held
 WATCH_S = 0.2
 PROCESS = "seehear.projects.job_process"  # the module that the process of a job runs
 Row = Mapping[str, Any]
@@ -182,8 +183,9 @@ class Jobs:
         started = []
         for job in unfinished:
             place = self.place(job.id)
-            if not job.alive and place.lock not in _children and hosts[job.id] in (None, platform.node()):
-                _children[place.lock] = _spawn(self._project.place.folder, place)
+            free = not job.alive and place.lock not in _children and hosts[job.id] in (None, platform.node())
+            if free and (child := _start(self._project.place.folder, place)):
+                _children[place.lock] = child
                 started.append(job.id)
         return started
 
@@ -303,13 +305,22 @@ def _check_options(options: Mapping[str, Any]) -> None:
     TrainOptions(**{name: known.get(name) for name in ("minutes", "steps", "seed", "wrong_at_most", "start")})
 
 
-def _spawn(project: Path, place: JobPlace) -> subprocess.Popen[bytes]:
-    """A process that does not end with this one, or with its terminal."""
+def _start(project: Path, place: JobPlace) -> subprocess.Popen[bytes] | None:
+    """The process of a job; None if it has one already."""
     place.folder.mkdir(exist_ok=True)
+    with holding(place.lock, LOOK_S) as lock:
+        return None if lock is None else _spawn(project, place, lock)
+
+
+def _spawn(project: Path, place: JobPlace, lock: int) -> subprocess.Popen[bytes]:
+    """A process that does not end with this one, or with its terminal. It inherits the lock."""
     command = [sys.executable, "-m", PROCESS, str(project.resolve()), place.folder.name[4:]]
     detached: dict[str, Any] = {"start_new_session": True}
     if ON_WINDOWS:
         detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}  # type: ignore[attr-defined]
+    if INHERITS:
+        command.append(str(lock))
+        detached["pass_fds"] = (lock,)
     with place.messages.open("ab") as messages:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=messages, stderr=messages, **detached)
 
