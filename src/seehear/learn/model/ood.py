@@ -9,9 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.geometry import Cells
+from seehear.learn.model.subspace import SubspaceDistance
 
 BANK = 1024  # training examples kept, at most
 NEIGHBOURS = 2
+WEIGHTS = (1.0, 1.0, 4.0)  # of the distances between moments, between maxima, and outside the subspace
+LEAST_STD = (1e-3, 1e-3, 0.05)  # of each distance among training examples: rounding must not change the score
 NEAREST, FARTHEST = 0.1, 20.0  # standard deviations; distances are clamped to this range
 EPSILON = 1e-3  # added to standard deviations, so that constant features do not dominate
 
@@ -19,13 +22,14 @@ EPSILON = 1e-3  # added to standard deviations, so that constant features do not
 class OodScorer(nn.Module):
     """Cells -> (B,): the distance to the training examples, relative to their distances to each other.
 
-    The sum of two distances to the NEIGHBOURS-th nearest of up to BANK training examples (Sun 2022, arXiv:2204.06507),
-    which are kept in half precision. Each is standardised by its distribution among training examples:
+    The weighted sum of three distances, each standardised by its distribution among training examples. Two are to the
+    NEIGHBOURS-th nearest of up to BANK training examples (Sun 2022, arXiv:2204.06507), kept in half precision:
 
     - the Euclidean distance between moments: the mean and log standard deviation of each channel, standardised;
     - the angle between maxima: the maximum of each channel.
 
-    Both use every level of the encoder: by the coarsest level alone, a blank picture resembles an X-ray.
+    Both use every level of the encoder: by the coarsest level alone, a blank picture resembles an X-ray. The third, a
+    `SubspaceDistance`, finds what is similar but of no known class, by the coarsest level.
     """
 
     centre: Tensor
@@ -43,37 +47,41 @@ class OodScorer(nn.Module):
         self.register_buffer("scale", torch.ones(2 * size))
         self.register_buffer("moments", torch.zeros(NEIGHBOURS, 2 * size, dtype=torch.half))
         self.register_buffer("maxima", torch.zeros(NEIGHBOURS, size, dtype=torch.half))
-        self.register_buffer("distance_mean", torch.zeros(2))  # of both distances, among training examples
-        self.register_buffer("distance_std", torch.ones(2))
+        self.subspace = SubspaceDistance(2 * widths[-1])
+        self.register_buffer("distance_mean", torch.zeros(len(WEIGHTS)))  # of each distance, among training examples
+        self.register_buffer("distance_std", torch.ones(len(WEIGHTS)))
 
     def features(self, cells: Cells) -> Tensor:
-        """(B, 3 * sum of D): moments of the valid cells of each level, finest first, then the maxima of all levels
-        as one vector of length 1."""
+        """(B, 3 * sum of D + 2 * D): moments of the valid cells of each level, finest first, the maxima of all levels
+        as one vector of length 1, and the maximum and mean of each channel of the coarsest level."""
         levels = (*cells.finer, cells)
-        return torch.cat([*map(_moments, levels), *(_maxima(level) / len(levels) ** 0.5 for level in levels)], 1)
+        maxima = (F.normalize(_maxima(level), dim=1) / len(levels) ** 0.5 for level in levels)
+        return torch.cat([*map(_moments, levels), *maxima, _maxima(cells), _mean(cells)], 1)
 
-    def allocate(self, examples: int) -> None:
-        """Make room for this many examples, and at least NEIGHBOURS."""
+    def allocate(self, examples: int, centres: int, directions: int) -> None:
+        """Make room for this many examples, and at least NEIGHBOURS; the others are for the subspace."""
         rows = max(examples, NEIGHBOURS)
         self.moments, self.maxima = (bank.new_zeros(rows, bank.shape[1]) for bank in (self.moments, self.maxima))
+        self.subspace.allocate(centres, directions)
 
     @torch.no_grad()
     def fit(self, features: Tensor) -> None:
         """Fill the bank with the features (n, ...) of training examples, repeated where n < NEIGHBOURS."""
-        moments, maxima = features.tensor_split([len(self.centre)], 1)
+        moments, maxima, pooled = self._split(features)
         self.centre.copy_(moments.mean(0))
         self.scale.copy_(self._weights(moments) / (moments.std(0) + EPSILON))
         moments = self._standardise(moments)
-        self.allocate(min(len(features), BANK))
+        self.allocate(min(len(features), BANK), 0, 0)
+        self.subspace.fit(pooled)
         chosen = torch.linspace(0, len(features) - 1, len(self.moments)).round().long()
         self.moments.copy_(moments[chosen])
         self.maxima.copy_(maxima[chosen])
         neighbours = min(NEIGHBOURS + 1, len(features))  # the nearest is the example itself
         distances = torch.stack(
-            [_distance(moments, moments, neighbours), _angle(maxima, maxima, neighbours)], 1
-        )  # (n, 2)
+            [_distance(moments, moments, neighbours), _angle(maxima, maxima, neighbours), self.subspace(pooled)], 1
+        )  # (n, 3)
         self.distance_mean.copy_(distances.mean(0))
-        self.distance_std.copy_(distances.std(0) + EPSILON)
+        self.distance_std.copy_(distances.std(0).maximum(distances.new_tensor(LEAST_STD)))
 
     @torch.no_grad()
     def extend(self, features: Tensor, most: int, seed: int) -> None:
@@ -81,7 +89,8 @@ class OodScorer(nn.Module):
 
         Each is stored NEIGHBOURS times, as there may be only one example of its kind.
         """
-        moments, maxima = features.tensor_split([len(self.centre)], 1)
+        moments, maxima, pooled = self._split(features)
+        self.subspace.extend(pooled)
         given = torch.arange(min(most, NEIGHBOURS * len(features))) % len(features)
         order = torch.randperm(len(self.moments), generator=torch.Generator().manual_seed(seed))
         kept = order[: BANK - len(given)].sort().values
@@ -89,10 +98,15 @@ class OodScorer(nn.Module):
         self.maxima = torch.cat([self.maxima[kept], maxima[given].half()])
 
     def forward(self, cells: Cells) -> Tensor:
-        moments, maxima = self.features(cells).tensor_split([len(self.centre)], 1)
+        moments, maxima, pooled = self._split(self.features(cells))
         distance = _distance(self._standardise(moments), self.moments.float(), NEIGHBOURS)
         angle = _angle(maxima, self.maxima.float(), NEIGHBOURS)
-        return ((torch.stack([distance, angle], 1) - self.distance_mean) / self.distance_std).sum(1)
+        distances = torch.stack([distance, angle, self.subspace(pooled)], 1)  # (B, 3)
+        return ((distances - self.distance_mean) / self.distance_std * distances.new_tensor(WEIGHTS)).sum(1)
+
+    def _split(self, features: Tensor) -> Sequence[Tensor]:
+        """Moments (B, 2 * sum of D), maxima (B, sum of D), and what the subspace compares (B, 2 * D)."""
+        return features.split([self.moments.shape[1], self.maxima.shape[1], len(self.subspace.mean)], 1)
 
     def _standardise(self, moments: Tensor) -> Tensor:
         """In standard deviations, clamped to FARTHEST: larger squares would lose the small ones to rounding."""
@@ -119,13 +133,23 @@ def _angle(query: Tensor, bank: Tensor, neighbours: int) -> Tensor:
 
 def _moments(cells: Cells) -> Tensor:
     """(B, 2 * D): mean and log standard deviation of every channel over the valid cells."""
-    valid = cells.valid_mask[:, :, None].to(cells.x.dtype)
-    count = valid.sum(1).clamp_min(1)
-    mean = (cells.x * valid).sum(1) / count
-    variance = ((cells.x - mean[:, None]).square() * valid).sum(1) / count
+    mean, valid = _mean(cells), _valid(cells)
+    variance = ((cells.x - mean[:, None]).square() * valid).sum(1) / valid.sum(1).clamp_min(1)
     return torch.cat([mean, 0.5 * (variance + EPSILON**2).log()], 1)
 
 
+def _mean(cells: Cells) -> Tensor:
+    """(B, D): the mean of every channel over the valid cells."""
+    valid = _valid(cells)
+    mean: Tensor = (cells.x * valid).sum(1) / valid.sum(1).clamp_min(1)
+    return mean
+
+
+def _valid(cells: Cells) -> Tensor:
+    """(B, N, 1): 1 for valid cells, else 0."""
+    return cells.valid_mask[:, :, None].to(cells.x.dtype)
+
+
 def _maxima(cells: Cells) -> Tensor:
-    """(B, D) of length 1: the maximum of every channel over the valid cells."""
-    return F.normalize(cells.x.masked_fill(~cells.valid_mask[:, :, None], -1e4).amax(1), dim=1)
+    """(B, D): the maximum of every channel over the valid cells."""
+    return cells.x.masked_fill(~cells.valid_mask[:, :, None], -1e4).amax(1)

@@ -23,6 +23,7 @@ from seehear.starts import Start, find_start, load_tensors
 from seehear.starts.onnx_encoder import convert_graph, describe_encoder
 
 HEAD = "head."
+ROWS = ("moments", "subspace.centres", "subspace.directions")  # whose number of rows a scorer must know
 
 Array = NDArray[np.float32]
 
@@ -91,7 +92,8 @@ class Pretrained:
         """
         stored, keeps_head = safetensors.torch.load(self.weights), self.keeps_head(network.recipe)
         for sense, scorer in network.ood.items():
-            scorer.allocate(_count_rows(stored.get(f"ood.{sense}.moments")))  # type: ignore[operator]
+            rows = [_count_rows(stored.get(f"ood.{sense}.{name}")) for name in ROWS]
+            scorer.allocate(*rows)  # type: ignore[operator]
         for name, own in network.state_dict().items():
             if name.startswith(HEAD) and not keeps_head:
                 continue
