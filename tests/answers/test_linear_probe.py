@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_wine
@@ -85,3 +89,23 @@ def test_numbers_follow_a_line() -> None:
     probe = fit_numbers(features, values, np.arange(80))
     assert np.corrcoef(outputs(probe, features)[:, 0], values)[0, 1] > 0.999
     assert probe.out_of_fold is not None and np.abs(probe.out_of_fold[:, 0] - values).mean() < 0.3
+
+
+def test_fitting_uses_one_thread_even_if_scikit_learn_is_loaded_by_it() -> None:
+    """Libraries that are loaded under a limit of threads do not know it, and several threads take many times longer."""
+    lines = (
+        "import numpy as np",
+        "from threadpoolctl import threadpool_info",
+        "from seehear.answers import linear_probe",
+        "fit, threads = linear_probe._fit_logistic, []",
+        "def watch(*args):",
+        "    fitted = fit(*args)",
+        "    threads.extend(each['num_threads'] for each in threadpool_info())",
+        "    return fitted",
+        "linear_probe._fit_logistic = watch",
+        "linear_probe.fit_classes(np.eye(8), np.eye(2)[[0, 1] * 4], np.arange(8))",
+        "print(*threads)",
+    )
+    two = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    run = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True, env=two)
+    assert set(run.stdout.split()) == {"1"}

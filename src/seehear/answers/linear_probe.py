@@ -52,6 +52,7 @@ def fit_numbers(features: Array, values: Array, groups: Array) -> LinearProbe:
 
 
 def _fit(features: Array, targets: Array, groups: Array, fit: Fit, loss: Loss) -> LinearProbe:
+    import sklearn.linear_model  # noqa: F401 - the limit below only reaches libraries that are loaded
     from threadpoolctl import threadpool_limits
 
     mean, std = features.mean(0), features.std(0) + EPSILON
