@@ -71,7 +71,8 @@ def test_new_examples_take_the_place_of_others_only_if_the_bank_is_full(
     scorer.extend(scorer.features(louder), most=100, seed=0)
     assert len(scorer.moments) == len(scorer.maxima) == kept
     assert (scorer(louder) < before - 5).all()
-    torch.testing.assert_close(scorer(cells(in_distribution(100, seed=2))), usual, atol=0.5, rtol=0)
+    now = scorer(cells(in_distribution(100, seed=2)))
+    torch.testing.assert_close(now, usual, atol=1, rtol=0)  # their standard deviation is about 1.5
 
 
 def test_half_precision_hardly_changes_the_score(scorer: OodScorer) -> None:

@@ -184,8 +184,8 @@ class Jobs:
         for job in unfinished:
             place = self.place(job.id)
             free = not job.alive and place.lock not in _children and hosts[job.id] in (None, platform.node())
-            if free and (child := _start(self._project.place.folder, place)):
-                _children[place.lock] = child
+            if free and (process := _start(self._project.place.folder, place)):
+                _children[place.lock] = process
                 started.append(job.id)
         return started
 

@@ -106,7 +106,8 @@ class OodScorer(nn.Module):
 
     def _split(self, features: Tensor) -> Sequence[Tensor]:
         """Moments (B, 2 * sum of D), maxima (B, sum of D), and what the subspace compares (B, 2 * D)."""
-        return features.split([self.moments.shape[1], self.maxima.shape[1], len(self.subspace.mean)], 1)
+        sizes = [self.moments.shape[1], self.maxima.shape[1], len(self.subspace.mean)]
+        return torch.split(features, sizes, 1)
 
     def _standardise(self, moments: Tensor) -> Tensor:
         """In standard deviations, clamped to FARTHEST: larger squares would lose the small ones to rounding."""
@@ -147,9 +148,11 @@ def _mean(cells: Cells) -> Tensor:
 
 def _valid(cells: Cells) -> Tensor:
     """(B, N, 1): 1 for valid cells, else 0."""
-    return cells.valid_mask[:, :, None].to(cells.x.dtype)
+    valid: Tensor = cells.valid_mask[:, :, None].to(cells.x.dtype)
+    return valid
 
 
 def _maxima(cells: Cells) -> Tensor:
     """(B, D): the maximum of every channel over the valid cells."""
-    return cells.x.masked_fill(~cells.valid_mask[:, :, None], -1e4).amax(1)
+    maxima: Tensor = cells.x.masked_fill(~cells.valid_mask[:, :, None], -1e4).amax(1)
+    return maxima

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -78,4 +80,5 @@ class SubspaceDistance(nn.Module):
 
 def _normalise(features: Tensor) -> Tensor:
     """(B, F): each row with a mean of 0 and a variance of 1."""
-    return F.normalize(features - features.mean(1, keepdim=True), dim=1) * features.shape[1] ** 0.5
+    centred = features - features.mean(1, keepdim=True)
+    return F.normalize(centred, dim=1) * math.sqrt(features.shape[1])
