@@ -6,17 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
 from seehear.answers.mask import Mask, MaskSpec
-from seehear.answers.mask.outlines import fill_polygon
 from seehear.answers.score import Score
 from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.serve.label_studio.brush import encode_brush
 from seehear.serve.label_studio.labeling_config import Control, FileTag
-from seehear.serve.label_studio.polygons import trace_polygons
 from seehear.serve.label_studio.regions import FORMS, Match, to_results
 
 Array = NDArray[Any]
@@ -53,57 +51,6 @@ def test_long_runs_of_a_brush() -> None:
     inside = np.zeros((300, 400), np.bool_)
     inside[100:250] = True
     assert np.array_equal(decode_brush(encode_brush(inside), inside.shape)[..., 3] > 0, inside)
-
-
-@settings(max_examples=200)
-@given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=9)))
-def test_polygons_are_near_the_edges_of_regions(inside: Array) -> None:
-    covered = np.zeros_like(inside)
-    for corners in trace_polygons(inside, 1):
-        assert len(corners) >= 3
-        assert (corners >= 0).all()
-        assert (corners <= inside.shape[::-1]).all()
-        covered |= fill_polygon(corners, inside.shape)
-    filled = inside | _fill_holes(inside)
-    assert not (covered & ~_spread(filled, np.any)).any(), "nothing far from a region"
-    assert not (_spread(inside, np.all) & ~covered).any(), "all that is not near an edge"
-
-
-def _spread(inside: Array, join: Any) -> Array:
-    """Pixels with any, or all, of the pixels up to two away inside."""
-    padded = np.pad(inside, 3)
-    moved = [np.roll(padded, (dy, dx), (0, 1)) for dy in range(-2, 3) for dx in range(-2, 3)]
-    return np.asarray(join(moved, 0)[3:-3, 3:-3])
-
-
-def _fill_holes(inside: Array) -> Array:
-    """What the border cannot reach."""
-    free = np.pad(~inside, 1, constant_values=True)
-    reached = np.zeros_like(free)
-    reached[0] = reached[-1] = True
-    reached[:, 0] = reached[:, -1] = True
-    while True:
-        grown = reached.copy()
-        for axis in (0, 1):
-            for step in (-1, 1):
-                grown |= np.roll(reached, step, axis)
-        grown &= free
-        if (grown == reached).all():
-            return np.asarray(~reached[1:-1, 1:-1])
-        reached = grown
-
-
-def test_polygons_of_simple_shapes() -> None:
-    inside = np.zeros((40, 60), np.bool_)
-    inside[10:30, 5:25] = True
-    inside[12:14, 40:50] = True
-    square, small = trace_polygons(inside, 1)
-    assert square.tolist() == [[5, 10], [25, 10], [25, 30], [5, 30]]
-    assert small.tolist() == [[40, 12], [50, 12], [50, 14], [40, 14]]
-    assert len(list(trace_polygons(inside, 100))) == 1
-    inside[15:20, 10:15] = False
-    (around,) = trace_polygons(inside, 100)
-    assert around.tolist() == square.tolist(), "holes are filled"
 
 
 def results(answer: Any, kind: str, values: tuple[str, ...] = (), size: tuple[int, int] = (8, 8)) -> list[Any]:

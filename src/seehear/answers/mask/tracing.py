@@ -19,24 +19,36 @@ Loop = list[Point]
 
 
 def trace(inside: Array, least_area: float = 0.0, tolerance: float = TOLERANCE) -> list[Array]:
-    """inside (H, W) bool -> polygons (n, 2) of x, y: one for each 4-connected region from `least_area` pixels on.
+    """inside (H, W) bool -> polygons (n, 2) of x, y: one for each 4-connected region of at least `least_area` pixels.
 
     A hole is joined to its polygon by a cut without width, so that the even-odd rule leaves it out.
     """
-    step = max(1, math.ceil(math.sqrt(inside.size / MOST_PIXELS)))
-    loops = list(_find_loops(inside[step // 2 :: step, step // 2 :: step]))
-    outer = [loop for loop in loops if _signed_area(loop) * step**2 >= max(least_area, 0.5)]
+    step, outer, inner = _find_borders(inside, least_area)
     holes: dict[int, list[Loop]] = {}
-    for loop in loops:
-        if _signed_area(loop) * step**2 <= -max(least_area, 0.5) and (owner := _find_owner(loop, outer)) is not None:
+    for loop in inner:
+        if (owner := _find_owner(loop, outer)) is not None:
             holes.setdefault(owner, []).append(loop)
     polygons = []
     for place, loop in enumerate(outer):
         polygon = _simplify_loop(loop, tolerance)
         for hole in holes.get(place, []):
             polygon = np.concatenate([polygon, polygon[:1], cut := _simplify_loop(hole, tolerance), cut[:1]])
-        polygons.append(polygon * step)
-    return [np.minimum(polygon, inside.shape[::-1]) for polygon in polygons if len(polygon) >= 3]
+        polygons.append(np.minimum(polygon * step, inside.shape[::-1]))
+    return polygons
+
+
+def trace_filled(inside: Array, least_area: float = 0.0) -> list[Array]:
+    """As `trace`, but the holes of the regions are filled."""
+    step, outer, _ = _find_borders(inside, least_area)
+    return [np.minimum(_simplify_loop(loop, TOLERANCE) * step, inside.shape[::-1]) for loop in outer]
+
+
+def _find_borders(inside: Array, least_area: float) -> tuple[int, list[Loop], list[Loop]]:
+    """(step, borders of regions, borders of holes): in steps of so many pixels, each around at least `least_area`."""
+    step = max(1, math.ceil(math.sqrt(inside.size / MOST_PIXELS)))
+    least = max(least_area, 0.5) / step**2
+    loops = [(loop, _signed_area(loop)) for loop in _find_loops(inside[step // 2 :: step, step // 2 :: step])]
+    return step, [loop for loop, area in loops if area >= least], [loop for loop, area in loops if area <= -least]
 
 
 def _find_loops(inside: Array) -> Iterator[Loop]:
@@ -97,7 +109,7 @@ def _is_inside(loop: Loop, x: float, y: float) -> bool:
 
 
 def _simplify_loop(loop: Loop, tolerance: float) -> Array:
-    """(n, 2), by the algorithm of Douglas & Peucker (1973) on its two halves."""
+    """(n, 2), by the algorithm of Douglas & Peucker (1973) on its two halves; the whole loop if it is tiny."""
     xy = np.array(loop, np.float64)
     if not tolerance:
         return xy
@@ -119,4 +131,4 @@ def _simplify_loop(loop: Loop, tolerance: float) -> Array:
             middle = start + 1 + int(distances.argmax())
             kept[middle] = True
             waiting += [(start, middle), (middle, end)]
-    return xy[kept[:-1]]
+    return xy[kept[:-1]] if np.count_nonzero(kept[:-1]) > 2 else xy

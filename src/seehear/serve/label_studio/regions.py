@@ -15,6 +15,7 @@ from seehear.answers.boxes import Boxes, BoxesSpec
 from seehear.answers.label import Label, LabelSpec
 from seehear.answers.mask import Mask, MaskSpec
 from seehear.answers.mask.answer import MIN_ACCEPTED
+from seehear.answers.mask.tracing import trace_filled
 from seehear.answers.score import Score, ScoreSpec
 from seehear.answers.text import Text, TextSpec
 from seehear.errors import UsageError
@@ -23,7 +24,6 @@ from seehear.runtime.prediction import Prediction
 from seehear.senses import SENSES
 from seehear.serve.label_studio.brush import encode_brush
 from seehear.serve.label_studio.labeling_config import WHERE, Control, FileTag, LabelingConfig
-from seehear.serve.label_studio.polygons import trace_polygons
 
 SMALLEST_SHARE = 1e-4  # of a picture's pixels, for a polygon
 Size = tuple[int, int]  # width and height of the picture in pixels
@@ -144,7 +144,7 @@ def _brush(answer: Mask, control: Control, size: Size) -> Iterator[Value]:
 def _polygons(answer: Mask, control: Control, size: Size) -> Iterator[Value]:
     width, height = size
     for name, inside in _regions(answer, control, size):
-        for corners in trace_polygons(inside, max(1, round(SMALLEST_SHARE * inside.size))):
+        for corners in trace_filled(inside, SMALLEST_SHARE * inside.size):  # Label Studio's polygons have no holes
             points = (corners * (100 / width, 100 / height)).tolist()
             yield {"value": {"points": points, "closed": True, control.kind: [name]}}
 
