@@ -110,7 +110,13 @@ def test_more_like_an_example_is_found_and_put_into_a_class(
     )
     code, out, _ = _run(capsys, "similar", "boards", "0.9.png", "--box", "0,0,4,4", "--among", "0.5.png")
     assert (code, out.split()[1:]) == (0, [":0.5.png"])
-    for wrong in (("--box", "1,2"), ("--as", "bright"), ("--yes", "nonsense"), ("--among", "nowhere")):
+    for wrong in (
+        ("--box", "1,2"),
+        ("--span", "1,2"),
+        ("--as", "bright"),
+        ("--yes", "nonsense"),
+        ("--among", "nowhere"),
+    ):
         code, _, err = _run(capsys, "similar", "boards", "1", *wrong)
         assert code and "Traceback" not in err
 

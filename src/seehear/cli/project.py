@@ -207,7 +207,7 @@ def mark(
     """Mark stretches of a recording: each becomes an example of its own."""
     from seehear.projects.recordings import Stretch
 
-    stretches = [Stretch(*_parse_span(each), label) for each in spans]
+    stretches = [Stretch(*parse_span(each), label) for each in spans]
     with open_project(name, home, who) as opened:
         _print_added(opened, [opened.recordings.mark(example, stretches)], json)
 
@@ -274,8 +274,8 @@ def export(
         typer.echo(f"{options.program_name()} train {folder} --answer {answer} -o {name}.seehear")
 
 
-def _parse_span(text: str) -> tuple[float, float]:
-    """Raises UsageError."""
+def parse_span(text: str) -> tuple[float, float]:
+    """`3.5-7` -> its start and end in seconds. Raises UsageError."""
     start, _, end = text.partition("-")
     try:
         return float(start), float(end)

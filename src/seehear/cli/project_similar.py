@@ -9,7 +9,7 @@ import typer
 
 from seehear.cli import options
 from seehear.cli.display import Display
-from seehear.cli.project import Home, Name, Who, open_project, print_change
+from seehear.cli.project import Home, Name, Who, open_project, parse_span, print_change
 from seehear.cli.project_training import project as project
 from seehear.errors import UsageError
 from seehear.escaping import escape_unprintable, to_json_line
@@ -18,8 +18,13 @@ from seehear.files import PROJECTS_FOLDER
 if TYPE_CHECKING:
     from seehear.projects import Candidate, LookFor
 
-Found = Annotated[
-    list[str] | None, typer.Option(metavar="FOUND", help="What this command found before, as it printed it. Repeat it.")
+Confirmed = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FOUND", help="A result that is right, as this command printed it; may be repeated."),
+]
+Refused = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FOUND", help="A result that is wrong, as this command printed it; may be repeated."),
 ]
 
 
@@ -33,32 +38,32 @@ def similar(  # noqa: PLR0913 - one argument for each flag
     ] = None,
     box: Annotated[
         str | None,
-        typer.Option(metavar="L,T,R,B", help="Only this part of the picture, in pixels: left,top,right,bottom."),
+        typer.Option(metavar="L,T,R,B", help="Only this box of the picture: left,top,right,bottom in pixels."),
     ] = None,
     span: Annotated[
-        str | None, typer.Option(metavar="START,END", help="Only this part of the recording, in seconds.")
+        str | None, typer.Option(metavar="START-END", help="Only this part of the recording, in seconds.")
     ] = None,
-    yes: Found = None,
-    no: Found = None,
+    yes: Confirmed = None,
+    no: Refused = None,
     put: Annotated[
         str | None,
-        typer.Option("--as", metavar="ANSWER", help="Give those after --yes this answer, instead of searching."),
+        typer.Option("--as", metavar="ANSWER", help="Give what --yes names this answer, instead of searching."),
     ] = None,
-    top: Annotated[int | None, typer.Option(metavar="NUMBER", help="How many to find. Unless given, 24.")] = None,
+    top: Annotated[int | None, typer.Option(metavar="NUMBER", help="How many to find; 24 by default.")] = None,
     home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     json: options.Json = False,
 ) -> None:
     """Find more like an example, by the features of the model.
 
-    With --yes and --no, what is right and wrong of what was found improves the next search; with --as, it gets an
-    answer.
+    Name results that are right with --yes and those that are wrong with --no to improve the next search. With --as,
+    those after --yes get an answer instead.
     """
     from seehear.projects.similar import search_similar
 
     confirmed, refused = _parse(yes), _parse(no)
     if put is not None and not confirmed:
-        raise UsageError("--as without --yes", hint="name what was found and is right with --yes")
+        raise UsageError("--as without --yes", hint="name the results that are right with --yes")
     with Display() as display, open_project(name, home, who) as opened:
         search = search_similar(opened, _look_for(wanted, box, span), among=among)
         if put is not None:
@@ -77,28 +82,15 @@ def similar(  # noqa: PLR0913 - one argument for each flag
 
 def _look_for(wanted: str, box: str | None, span: str | None) -> LookFor:
     from seehear.projects import LookFor
+    from seehear.projects.matches import parse_box
 
     known = wanted.isascii() and wanted.isdigit() and not Path(wanted).exists()
-    edges, times = _numbers(box, 4, "--box"), _numbers(span, 2, "--span")
     return LookFor(
         example=int(wanted) if known else None,
         path=None if known else options.require_existing(Path(wanted)),
-        box=None if edges is None else (edges[0], edges[1], edges[2], edges[3]),
-        span_s=None if times is None else (times[0], times[1]),
+        box=None if box is None else parse_box(box),
+        span_s=None if span is None else parse_span(span),
     )
-
-
-def _numbers(text: str | None, count: int, flag: str) -> list[float] | None:
-    """Raises UsageError."""
-    if text is None:
-        return None
-    try:
-        numbers = [float(each) for each in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count:
-        raise UsageError(f"{flag} {text!r}", allowed=f"{count} numbers with commas between them")
-    return numbers
 
 
 def _parse(given: list[str] | None) -> list[Candidate]:

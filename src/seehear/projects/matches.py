@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +36,19 @@ class Candidate(NamedTuple):
         return cls(None if found[1] is None else int(found[1]), found[4] or "", span)
 
 
+def parse_box(text: str) -> Box:
+    """`40,20,180,90`: left, top, right and bottom. Raises UsageError."""
+    try:
+        left, top, right, bottom = (float(each) for each in text.split(","))
+    except ValueError:
+        left = top = right = bottom = math.nan
+    if not all(map(math.isfinite, (left, top, right, bottom))):
+        raise UsageError(f"the box {text[:100]!r}", allowed="left,top,right,bottom in pixels, such as 40,20,180,90")
+    return left, top, right, bottom
+
+
 class LookFor(NamedTuple):
-    """What to find more of: an example, a kept answer, or a file; all of it, a box of a picture or a stretch."""
+    """What to find more of: an example, a kept answer or a file; all of it, a box in a picture or a stretch (s)."""
 
     example: int | None = None
     answer: int | None = None

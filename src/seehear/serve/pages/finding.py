@@ -19,6 +19,7 @@ from seehear.encoders import load_pretrained_encoder
 from seehear.errors import UsageError
 from seehear.projects import Candidate, LookFor, Project
 from seehear.projects.features import Encoder
+from seehear.projects.matches import parse_box
 from seehear.projects.similar import SimilaritySearch, VersionEncoder, read_found, search_similar
 from seehear.senses import SENSES
 from seehear.serve.pages.arriving import find_arrived
@@ -30,6 +31,7 @@ from seehear.serve.pages.previews import to_jpeg
 from seehear.serve.pages.rendering import render_fragment
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.thumbnails import SIDES_PX
+from seehear.serve.pages.times import parse_clock
 
 router = page_router()
 AT_ONCE = 32  # examples without features: so few are compared before the page is shown
@@ -56,12 +58,12 @@ class Asked(NamedTuple):
         numbers = [parse_number(text) if text else None for text in (self.example, self.answer)]
         if any(text and number is None for text, number in zip(self[:2], numbers, strict=True)):
             raise UsageError("no such number of an example or an answer")
-        edges, times = _numbers(self.box, 4), _numbers(f"{self.start},{self.end}" if self.start or self.end else "", 2)
+        timed = bool(self.start or self.end)
         return LookFor(
             example=numbers[0],
             answer=numbers[1],
-            box=(edges[0], edges[1], edges[2], edges[3]) if edges else None,
-            span_s=(times[0], times[1]) if times else None,
+            box=parse_box(self.box) if self.box else None,
+            span_s=(parse_clock(self.start, "start"), parse_clock(self.end, "end")) if timed else None,
         )
 
     def elsewhere(self) -> str:
@@ -222,16 +224,3 @@ def _agreed(yes: Sequence[str], no: Sequence[str]) -> tuple[list[Candidate], lis
         [Candidate.parse(each) for each in dict.fromkeys(yes) if each not in both],
         [Candidate.parse(each) for each in dict.fromkeys(no) if each not in both],
     )
-
-
-def _numbers(text: str, count: int) -> list[float]:
-    """Numbers with commas between them; [] for "". Raises UsageError."""
-    if not text:
-        return []
-    try:
-        numbers = [float(each) for each in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count or not np.isfinite(numbers).all():
-        raise UsageError(f"{text[:100]!r}", allowed=f"{count} numbers")
-    return numbers
