@@ -95,7 +95,7 @@ def test_what_is_unsure_is_shown_with_its_candidates_and_a_key_for_each(
     assert answered.headers["content-type"] == "image/jpeg" and "immutable" in answered.headers["cache-control"]
     post(served, f"/p/boards/review/{number}", do="accept")
     assert project.counts().classes == {"dark": 8, "bright": 9}
-    assert "Nothing waits" in get(served, "/p/boards/review").text
+    assert "Nothing to review" in get(served, "/p/boards/review").text
 
 
 def test_one_press_corrects_says_none_skips_or_dismisses_and_the_next_one_comes(
@@ -149,7 +149,7 @@ def test_what_somebody_else_reviewed_meanwhile_is_said_and_the_next_is_shown(
     first, second = ask(project, tmp_path, 0.51, "first"), ask(project, tmp_path, 0.4, "second")
     project.as_person("Ben").review.skip(first)
     page = post(served, f"/p/boards/review/{first}", do="accept")
-    assert "That was not kept. Here is what waits now." in page.text
+    assert "Your review was not saved. Here is the next answer." in page.text
     assert "Ben skipped the answer to 'first.png'" in page.text
     (form,) = page.all("form", id="review")
     assert form.attributes["action"].endswith(f"/{second}")
@@ -174,7 +174,7 @@ def test_a_file_that_is_gone_is_said(served: TestClient, project: Project, tmp_p
     assert "This file is no longer there." in page.text
     assert keys(page) == ["s", "x"]
     post(served, f"/p/boards/review/{number}", do="dismiss")
-    assert "Nothing waits" in get(served, "/p/boards/review").text
+    assert "Nothing to review" in get(served, "/p/boards/review").text
     get(served, "/p/boards/review/99", 400)
 
 
@@ -276,7 +276,7 @@ def test_pages_say_when_nothing_is_kept_and_when_there_is_no_version(tmp_path: P
         assert "There is no version yet" in get(served, "/p/boards/review").text
         add_version(project, 1)
         project.versions.promote(1)
-        assert "Nothing is kept, so nothing can wait" in get(served, "/p/boards/review").text
+        assert "No answers are kept" in get(served, "/p/boards/review").text
 
 
 def test_the_name_of_a_project_leads_to_what_is_next(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_training_is_shown_until_it_is_done(
     assert "It waits for its turn." in page.text
     assert project.jobs.list()[0].options == {"minutes": 3.0}
     assert "Training." in get(served, "/").text
-    assert "1 waits to learn" in get(served, "/p/boards/teach").text
+    assert "1 waiting to learn" in get(served, "/p/boards/teach").text
     run_job(project, 1)
     events = served.get("/p/boards/train/1/progress").text
     assert "event: done" in events

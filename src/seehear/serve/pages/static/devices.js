@@ -11,7 +11,7 @@ export async function openDevice(kind, constraints) {
   const { name, act, file } = DEVICES[kind];
   if (!isSecureContext || !navigator.mediaDevices) {
     throw new Error(
-      `From here the ${name} needs a certificate: start seehear with --lan, and open the address with https. ` +
+      `Browsers allow the ${name} only over HTTPS: start seehear with --lan, and open the https address that it prints. ` +
         `Or use this device's own app, and choose the file.`,
     );
   }
@@ -23,11 +23,11 @@ export async function openDevice(kind, constraints) {
 }
 
 function explain(error, { name, act, file }) {
-  if (error.name === "NotFoundError") return `No ${name} is plugged in. You can choose ${file} instead.`;
+  if (error.name === "NotFoundError") return `No ${name} was found. You can choose ${file} instead.`;
   if (error.name === "NotReadableError") return `Another program uses the ${name}. Close it there, then try again.`;
   if (error.name === "NotAllowedError") {
     return (
-      `The browser does not let this page ${act}. Press the sign at the left of the address, allow the ${name}, ` +
+      `The browser does not let this page ${act}. Press the icon to the left of the address, allow the ${name}, ` +
       `and try again. Or choose ${file}.`
     );
   }

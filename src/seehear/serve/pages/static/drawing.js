@@ -428,7 +428,7 @@ class Drawing extends HTMLElement {
     this.say(`${this.counted(number, "proposal")} accepted. Z takes it back.`);
   }
 
-  refuseAll() {
+  rejectAll() {
     this.edit(() => {
       this.list = this.drawn;
       this.selected = null;
@@ -479,7 +479,7 @@ class Drawing extends HTMLElement {
     this.showSelected();
     const some = this.proposed.length;
     this.querySelector("[data-proposals-title]").textContent = some ? this.counted(some, "proposal") : "Proposals";
-    for (const press of ["acceptAll", "refuseAll"]) this.querySelector(`[data-press=${press}]`).hidden = !some;
+    for (const press of ["acceptAll", "rejectAll"]) this.querySelector(`[data-press=${press}]`).hidden = !some;
   }
 
   // Numbers belong to classes in an order that never changes.

@@ -156,7 +156,7 @@ class Files extends HTMLElement {
 
   stop(refused, done, all) {
     this.busy = false;
-    this.words.textContent = `${refused} ${done} of ${all} files are in. You can add all of them again: none gets in twice.`;
+    this.words.textContent = `${refused} ${done} of ${all} files are in. You can add all of them again: none is added twice.`;
   }
 }
 

@@ -37,7 +37,7 @@ export async function sendInPieces(project, file, metadata, say) {
     say?.(`Sending ${file.name}: ${Math.floor((100 * offset) / file.size)} %`);
     const reached = await sendPiece(address, file, offset, say);
     inVain = reached > offset ? 0 : inVain + 1;
-    if (inVain > PAUSES_S.length) throw new Refused("Nothing comes through to seehear.");
+    if (inVain > PAUSES_S.length) throw new Refused("The connection to seehear keeps failing.");
     offset = reached;
   }
   const shown = await send(address, {}, say);

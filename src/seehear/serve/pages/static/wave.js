@@ -284,7 +284,7 @@ class Wave extends HTMLElement {
     edge.dataset.edge = side;
     edge.tabIndex = row === this.chosen ? 0 : -1;
     edge.setAttribute("role", "slider");
-    edge.setAttribute("aria-label", `${side ? "End" : "Begin"} of ${name}`);
+    edge.setAttribute("aria-label", `${side ? "End" : "Start"} of ${name}`);
     edge.setAttribute("aria-valuemin", 0);
     edge.setAttribute("aria-valuemax", this.duration);
     edge.setAttribute("aria-valuenow", row.edges[side]);
