@@ -188,8 +188,8 @@ def test_for_positions_a_start_is_compared_early(
     recipe = plan_recipe(table, options, lambda: Machine(gigaflops))
     assert recipe.starts and (recipe.alternative is not None) == compared
     if recipe.alternative is not None:
-        assert recipe.alternative.left == pytest.approx(0.75)
-        assert "75 % for the better one" in recipe.describe_training(24)
+        assert recipe.alternative.left == pytest.approx(5 / 7)
+        assert "71 % for the better one" in recipe.describe_training(24)
         toml = tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
         assert "[alternative]" in toml and Recipe.from_toml(toml) == recipe
         with pytest.raises(DataError, match=r"alternative: .*more than 1 together"):
