@@ -104,7 +104,7 @@ def test_configs_that_do_not_fit(served: TestClient, config: str, words: str, ca
     ):
         assert refused.status_code == 400
         assert words in refused.json()["error"]
-    assert f"Label Studio is refused: {refused.json()['error']}" in caplog.text
+    assert f"Refused Label Studio's request: {refused.json()['error']}" in caplog.text
 
 
 def test_aliases_and_choices_of_each_task() -> None:

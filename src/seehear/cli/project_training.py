@@ -217,8 +217,8 @@ def keep(  # noqa: PLR0913 - each flag is an argument
 @project.command()
 def terms(
     name: Name,
-    add: Annotated[list[str] | None, typer.Option(metavar="TERM", help="Expect this word or name.")] = None,
-    remove: Annotated[list[str] | None, typer.Option(metavar="TERM", help="Expect it no more.")] = None,
+    add: Annotated[list[str] | None, typer.Option(metavar="TERM", help="Add this word or name.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(metavar="TERM", help="Remove this term.")] = None,
     home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     json: options.Json = False,

@@ -29,7 +29,7 @@ LabelStudioUrl = Annotated[
     ),
 ]
 LabelStudioFiles = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="A folder whose files tasks of Label Studio may name.")
+    Path | None, typer.Option(metavar="DIR", help="A folder of files that Label Studio's tasks may name.")
 ]
 MaxUpload = Annotated[int | None, typer.Option(metavar="MIB", help="The largest request body; 512 MiB by default.")]
 

@@ -55,7 +55,7 @@ def stage_examples(staging: Staging, arriving: Iterable[Arriving[ExampleT]]) -> 
             path, span_s = _split(source)
             if path not in copies:
                 copies[path] = pool.submit(staging.add, path)
-            copy = copies[path]  # begun earlier, so that waiting for it in the pool cannot be for ever
+            copy = copies[path]  # submitted before the task that waits for it, so the pool cannot deadlock
             return pool.submit(lambda: _check(staging, copy.result(), sense, span_s))
 
         try:

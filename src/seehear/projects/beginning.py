@@ -23,7 +23,7 @@ def begin_from_model(name: str, model: str | Path, *, home: str | Path = HOME, w
     bundle = api.read_model(model)
     recipe = bundle.recipe
     if not recipe.results:
-        raise UsageError("no project can begin from it, as it was never measured", where=str(model))
+        raise UsageError("no project can begin from it: its quality was never measured", where=str(model))
     project = Project.create(name, answer=recipe.kind, senses=tuple(recipe.senses), home=home, who=who)
     with project.database.writing() as connection:
         change = begin_change(connection, project.who, f"took the classes of {shorten(Path(model).name)}")

@@ -123,7 +123,7 @@ class Jobs:
         return self._request(options, lambda _connection, _row: None)
 
     def start_once(self, **options: Any) -> Job:
-        """As `start`, but if this person requested the same and it waits or runs, give that: a form was sent twice."""
+        """As `start`, or this person's unfinished job with the same options: a form can be sent twice."""
         return self._request(options, _find_same)
 
     def _request(self, options: Mapping[str, Any], find_known: Callable[[Connection, Row], int | None]) -> Job:

@@ -248,7 +248,7 @@ def _stage(staging: Staging, sense: str, source: Source) -> StoredFile:
 
 
 def _find_same(connection: Connection, row: Mapping[str, Any], staged: Mapping[str, StoredFile]) -> int | None:
-    """What the same version has answered about the same files already: a camera that stands still asks it for ever."""
+    """The kept answer of the same version about the same files: a camera that does not move would fill the review."""
     wanted = {(sense, file.sha256) for sense, file in staged.items()}
     for number in _with_file(connection, row, next(iter(staged.values())).sha256):
         senses = read_inputs(connection, prediction_inputs.c.prediction_id, [number])[number]

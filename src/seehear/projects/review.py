@@ -62,11 +62,11 @@ if TYPE_CHECKING:
 NONE_OF_THESE = "none_of_these"  # metadata of an example that belongs to no class
 MOST_ORDERED = 2000  # of the most useful answers, among which the order is diverse
 MOST_REMEMBERED = 20  # of the last reviews, from which the next ones differ
-BLIND_EVERY = 10  # one in so many is reviewed without seeing the answer
+BLIND_EVERY = 10  # one in this many is reviewed without seeing the answer
 _SAID = {
     ACCEPTED: "accepted the answer to",
     CORRECTED: "corrected the answer to",
-    NONE: "said none of these of the answer to",
+    NONE: "chose none of these for",
     SKIPPED: "skipped the answer to",
     DISMISSED: "dismissed the answer to",
 }

@@ -74,7 +74,7 @@ def read_agreement(connection: Connection, *, blind: bool) -> Agreement:
 
 
 def estimate_help(metric: str, compared: Mapping[str, Any], waiting: int) -> ReviewHelp:
-    """compared   of a version's figures"""
+    """What the answers that wait may bring, from `compared` in a version's figures."""
     reviewed, difference = compared["reviewed"], compared["difference"]
     measurable = compared["verdict"] != NOT_DISTINGUISHABLE and waiting > 0
     expected = difference * min(waiting, reviewed) / reviewed if measurable else None  # more answers help less and less

@@ -89,7 +89,7 @@ class SimilaritySearch:
     def rank(self, yes: Iterable[Candidate] = (), no: Iterable[Candidate] = (), *, top: int = TOP) -> Sequence[Match]:
         """The most similar first, of what has features.
 
-        yes, no   what was confirmed or refused before; it makes the order better, and is not found again
+        yes, no   what was confirmed or refused before; it improves the order, and is not found again
         """
         yes, no = list(yes), list(no)
         places, features = self._places, self._cache.read(self.items)

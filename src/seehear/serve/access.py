@@ -132,7 +132,7 @@ def _is_own(head: _Head, scheme: str, host: str, method: str) -> bool:
 
 
 def _password(credentials: str) -> str:
-    """Of basic authentication (RFC 7617), which is all that some programs have; "" if there is none."""
+    """The password of basic authentication (RFC 7617), all that some programs support; "" if there is none."""
     try:
         return b64decode(credentials, validate=True).decode().partition(":")[2]
     except ValueError:

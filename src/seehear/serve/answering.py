@@ -65,8 +65,10 @@ class _Job:
 
 
 class Place:
-    """A place in the queue for a request that has arrived. Without it, all that arrive at once would pass the check of
-    the only place that is free, and be refused when their files are read. Used in the thread of the server alone.
+    """A place in the queue for a request that has arrived. Used only in the server's thread.
+
+    Without it, all requests that arrive at once would pass the check for the last free place, and all but one be
+    refused after their files were read.
     """
 
     def __init__(self, answerer: Answerer) -> None:
@@ -79,7 +81,7 @@ class Place:
             self._answerer.reserved += 1
 
     def leave(self) -> None:
-        """When the job is in the queue, or when there will be none."""
+        """Give the place up, when the job is in the queue or there will be none."""
         if self._taken and not self._left:
             self._answerer.reserved -= 1
         self._left = True

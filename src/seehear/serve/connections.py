@@ -1,5 +1,5 @@
 """uvicorn's HTTP protocol, with what it lacks: limits on the time to send the head of a request and to read an answer,
-and refusals that cost next to nothing."""
+and cheap refusals."""
 
 from __future__ import annotations
 

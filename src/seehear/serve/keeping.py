@@ -31,10 +31,10 @@ from seehear.serve.open_projects import OpenProjects
 from seehear.serve.uploads import Upload
 
 MOST_WAITING, MOST_BYTES = 100, 256 << 20  # answers, and their files
-FRESH_S = 1.0  # for which a setting that was read is believed
+FRESH_S = 1.0  # how long settings are cached
 EXPIRE_EVERY_S = 3600.0
 IDLE_S = 10.0  # without an answer, before kept ones are examined
-EXAMINED_TOGETHER = 16  # for about as long somebody who asks then must share the processor
+EXAMINED_TOGETHER = 16  # a request that comes meanwhile shares the processor for about as long
 EXAMINE_EVERY_S = 60.0  # while there is nothing to examine
 CLOSE_S = 10.0  # to write what waits when the server stops
 KEPT, DROPPED, FAILED = "kept", "dropped", "failed"

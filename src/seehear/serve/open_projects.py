@@ -83,7 +83,7 @@ class OpenProjects:
 
     def serve(self, project: Project) -> ServedModel | None:
         """Serve the version that answers, which expects the project's terms, from the next request on; none if the
-        project has none, or has one no more.
+        project has none any more.
 
         Raises BundleError if its file is damaged: what was served goes on being served.
         """

@@ -82,7 +82,7 @@ async def options(request: Request) -> Response:
     return _answer(204, headers)
 
 
-@router.post("", summary="Begin an upload")
+@router.post("", summary="Create an upload")
 async def create(request: Request, slug: str) -> Response:
     _check_version(request)
     project, settings = find_project(request, slug), request.app.state.settings
@@ -109,7 +109,7 @@ async def show(request: Request, slug: str, key: str) -> Response:
     return _answer(200, headers, {"offset": offset, **result})
 
 
-@router.patch("/{key}", summary="Go on with an upload")
+@router.patch("/{key}", summary="Resume an upload")
 async def append(request: Request, slug: str, key: str) -> Response:
     _check_version(request)
     if request.headers.get("content-type") != "application/offset+octet-stream":
@@ -132,7 +132,7 @@ async def append(request: Request, slug: str, key: str) -> Response:
     return _answer(204, {"Upload-Offset": str(offset)})
 
 
-@router.delete("/{key}", summary="Give an upload up")
+@router.delete("/{key}", summary="Delete an upload")
 async def terminate(request: Request, slug: str, key: str) -> Response:
     _check_version(request)
     folder = _find(find_project(request, slug), key)

@@ -16,7 +16,7 @@ ASKING = (b"/predict", b"/v1/audio/", b"/v2/models/", b"/label-studio/")  # wher
 
 
 class Shedding:
-    """Decides for one server.
+    """Decides which requests a server refuses.
 
     count    called for each request that is refused
     """

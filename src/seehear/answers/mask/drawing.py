@@ -23,7 +23,7 @@ def read(cell: str) -> Drawing:
 
 
 def write(drawing: Drawing, shape: tuple[int, int], before: str) -> str:
-    """Raises InputError for an outline that has no class or less than three corners, or is not within the picture."""
+    """Raises InputError for an outline that has no class or fewer than three corners, or is not within the picture."""
     kept, drawn = _split(drawing.regions, before)
     height, width = shape
     for region in drawn:

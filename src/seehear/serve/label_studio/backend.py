@@ -128,7 +128,7 @@ def _match(label_config: str, model: ServedModel) -> Match:
     try:
         return match_config(read_config(label_config), model.recogniser.recipe)
     except UsageError as error:
-        LOG.warning("Label Studio is refused: %s", escape_unprintable(str(error)))
+        LOG.warning("Refused Label Studio's request: %s", escape_unprintable(str(error)))
         raise
 
 

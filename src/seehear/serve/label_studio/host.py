@@ -48,7 +48,7 @@ class LabelStudioHost:
         target = quote(target, safe="/%?&=+:,;@~!$'()*-._")
         path = target.removeprefix(self._parts.path.rstrip("/"))
         if not path.startswith(FOLDERS) or ".." in path.split("/"):
-            raise InputError("it is not where Label Studio has files", where=target, allowed=", ".join(FOLDERS))
+            raise InputError("Label Studio has no files under this path", where=target, allowed=", ".join(FOLDERS))
         with self._answer("GET", target, self._authorise()) as response:
             return _copy(response, into, most_bytes, target)
 
@@ -69,7 +69,7 @@ class LabelStudioHost:
             response = connection.getresponse()
             if response.status != 200:
                 elsewhere = response.status in (301, 302, 303, 307, 308)
-                what = "Label Studio sends it elsewhere" if elsewhere else f"Label Studio answers {response.status}"
+                what = "Label Studio redirects elsewhere" if elsewhere else f"Label Studio answers {response.status}"
                 hint = "switch pre-signed URLs off in its storage" if elsewhere else "check LABEL_STUDIO_API_KEY"
                 raise InputError(what, where=target, hint=hint)
             yield response

@@ -1,5 +1,5 @@
-"""Opens the files that tasks name. A task may come from anybody who may ask, so that its words open nothing by
-themselves: see docs/decisions/061-label-studio.md.
+"""Opens the files that tasks name, if they may be opened: any client can send a task, naming any file or address. See
+docs/decisions/061-label-studio.md.
 
     data:image/png;base64,…             the file itself
     /data/local-files/?d=birds/1.jpg    below the folder of --label-studio-files; birds/1.jpg means the same
