@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 import tiny
+from graphs import Input, make_graph
 from seehear.answers.text import TextSpec
 from seehear.answers.text.spec import AttentionSpec
 from seehear.decoding.autoregressive import LAYERS
@@ -22,9 +21,6 @@ TOKENS = (" ", "a", "b")
 EDGE = len(TOKENS)
 NGRAMS = NGramCounts.count_sentences([[1, 0, 2], [2, 1]], EDGE).pack()
 SPEC = TextSpec(tokens=TOKENS, ngrams=NGRAMS, texts=2, words=3, translated=True, decoder=AttentionSpec())
-
-
-Input = tuple[int, Sequence[str | int]]  # the type of its elements, and its shape
 
 
 def recipe(spec: TextSpec = SPEC) -> Recipe:
@@ -54,8 +50,11 @@ def model(spec: TextSpec = SPEC) -> bytes:
     ]
     constants = {f"{name} of one": array for name, array in arrays.items()}
     constants |= {f"{name} shape": np.array(array.shape, np.int64) for name, array in arrays.items()}
-    inputs: dict[str, Input] = {"audio": (TensorProto.FLOAT, ["B", "T"]), "audio_samples": (TensorProto.INT64, ["B"])}
-    return _graph(nodes, inputs, {name: ["B", *array.shape] for name, array in arrays.items()}, constants)
+    inputs: dict[str, Input] = {
+        "audio": (TensorProto.FLOAT, ["B", "T"]),
+        "audio_samples": (TensorProto.INT64, ["B"]),
+    }
+    return make_graph(nodes, inputs, {name: ["B", *array.shape] for name, array in arrays.items()}, constants)
 
 
 def writing(text: str, symbols: int = EDGE + 1, sure: float = 0.9) -> bytes:
@@ -74,22 +73,4 @@ def writing(text: str, symbols: int = EDGE + 1, sure: float = 0.9) -> bytes:
         "tokens": (TensorProto.INT64, ["K", "L"]),
         "state": (TensorProto.FLOAT, ["K", LAYERS, "D"]),
     }
-    return _graph(nodes, inputs, {"logp": ["K", "L", symbols], "next_state": ["K", LAYERS, "D"]}, {"table": table})
-
-
-def _graph(
-    nodes: Sequence[onnx.NodeProto],
-    inputs: dict[str, Input],
-    outputs: Mapping[str, Sequence[str | int]],
-    constants: dict[str, np.ndarray],
-) -> bytes:
-    graph = helper.make_graph(
-        list(nodes),
-        "scribe",
-        [helper.make_tensor_value_info(name, *value) for name, value in inputs.items()],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    onnx.checker.check_model(made)
-    return bytes(made.SerializeToString())
+    return make_graph(nodes, inputs, {"logp": ["K", "L", symbols], "next_state": ["K", LAYERS, "D"]}, {"table": table})

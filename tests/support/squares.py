@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from PIL import Image, ImageDraw
 
 import tiny
+from graphs import Input, Shape, make_graph
 from seehear.answers.boxes import Box, Boxes
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import Bundle
@@ -88,20 +88,12 @@ def _model() -> bytes:
         helper.make_node("ReduceMax", ["nothing", "all"], ["ood_score_image"], keepdims=0),
         helper.make_node("ReduceMax", ["logits", "places"], ["embedding"], keepdims=0),
     ]
-    shapes: dict[str, list[str | int | None]] = {
+    shapes: dict[str, Shape] = {
         "logits": ["B", "N", 1],
         "corners": ["B", "N", 4],
         "cells": ["B", "N", 3],
         "ood_score_image": ["B"],
         "embedding": ["B", 1],
     }
-    graph = helper.make_graph(
-        nodes,
-        "squares",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["B", SIDE_PX, SIDE_PX, 1])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    onnx.checker.check_model(made)
-    return bytes(made.SerializeToString())
+    inputs: dict[str, Input] = {"image": (TensorProto.UINT8, ["B", SIDE_PX, SIDE_PX, 1])}
+    return make_graph(nodes, inputs, shapes, constants)

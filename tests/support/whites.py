@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 import tiny
+from graphs import Input, Shape, make_graph
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import Bundle
 
@@ -60,19 +60,11 @@ def _model() -> bytes:
         helper.make_node("Reshape", ["mean", "column"], ["embedding"]),
     ]
     side = SIDE_PX // CELL_PX
-    shapes: dict[str, list[str | int | None]] = {
+    shapes: dict[str, Shape] = {
         "logits": ["B", 2, side, side],
         "cell_px": ["B"],
         "ood_score_image": ["B"],
         "embedding": ["B", 1],
     }
-    graph = helper.make_graph(
-        nodes,
-        "whites",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["B", SIDE_PX, SIDE_PX, 1])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    onnx.checker.check_model(made)
-    return bytes(made.SerializeToString())
+    inputs: dict[str, Input] = {"image": (TensorProto.UINT8, ["B", SIDE_PX, SIDE_PX, 1])}
+    return make_graph(nodes, inputs, shapes, constants)

@@ -15,6 +15,7 @@ import torch
 from sacrebleu.metrics import BLEU, CHRF  # type: ignore[attr-defined]
 
 import scribe
+from graphs import GRAPH_NAME
 from interrupted import Killed, fit_weights
 from learning import dataset_of, recipe_for
 from present import present
@@ -253,7 +254,7 @@ def test_a_corrupted_decoder_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.seehear"
     write_bundle(path, scribe.bundle())
     content = bytearray(path.read_bytes())
-    content[content.rindex(b"scribe")] ^= 1
+    content[content.rindex(GRAPH_NAME.encode())] ^= 1
     path.write_bytes(content)
     with pytest.raises(BundleError, match=r"decoder\.onnx"):
         read_bundle(path)
