@@ -76,6 +76,11 @@ def test_a_training_is_shown_until_it_is_done(
     assert project.jobs.list()[0].options == {"minutes": 3.0}
     assert "Training." in get(served, "/").text
     assert "1 waiting to learn" in get(served, "/p/boards/teach").text
+    assert "What it has learned is kept" not in page.text
+    for chapter in ("try", "review", "versions"):
+        text = get(served, f"/p/boards/{chapter}").text
+        assert "The first one answers as soon as it is trained." in text
+        assert "Train one first." not in text
     run_job(project, 1)
     events = served.get("/p/boards/train/1/progress").text
     assert "event: done" in events

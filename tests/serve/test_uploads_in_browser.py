@@ -77,6 +77,14 @@ def test_many_files_over_a_connection_that_is_cut(browser: Browser, project: Pro
     assert project.counts().classes == {"owl": owls} | ({"wren": FILES - owls} if owls < FILES else {})
 
 
+def test_what_was_added_is_one_press_away_where_some_files_were_left_out(browser: Browser, project: Project) -> None:
+    send(browser, "sh-files", [*pictures()[:2], ("empty.png", b"")])
+    browser.wait_for("2 added. Left out: empty.png")
+    browser.press("Show what was added")
+    browser.find(".kind[data-kind=owl] .thumb")
+    assert project.counts().classes == {"owl": 2}
+
+
 def test_a_large_file_goes_on_where_it_stopped(browser: Browser, project: Project, tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     assert path.write_bytes(sound_file(0.5, LARGE_S)) > 16 << 20

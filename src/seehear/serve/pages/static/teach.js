@@ -130,7 +130,8 @@ class Files extends HTMLElement {
     }
     this.busy = false;
     if (problems.length) {
-      this.words.textContent = `${added} added, ${known} were here already. Left out: ${problems.slice(0, 20).join(" · ")}`;
+      const here = known ? `, ${known} here already` : "";
+      this.tell(`${added} added${here}. Left out: ${problems.slice(0, 20).join(" · ")}`, added);
     } else {
       location.reload();
     }
@@ -156,7 +157,17 @@ class Files extends HTMLElement {
 
   stop(refused, done, all) {
     this.busy = false;
-    this.words.textContent = `${refused} ${done} of ${all} files are in. You can add all of them again: none is added twice.`;
+    this.tell(`${refused} ${done} of ${all} files are in. You can add all of them again: none is added twice.`, done);
+  }
+
+  // Words that should be read before the page is loaded again, so they come with a link that does so.
+  tell(words, added) {
+    this.words.textContent = words;
+    if (!added) return;
+    const link = document.createElement("a");
+    link.href = location.pathname + location.search;
+    link.textContent = "Show what was added";
+    this.words.append(" ", link);
   }
 }
 
