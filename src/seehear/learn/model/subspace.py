@@ -67,10 +67,12 @@ class SubspaceDistance(nn.Module):
         self.centres = torch.cat([self.centres, self._project(features).mean(0, keepdim=True)])
 
     def forward(self, features: Tensor) -> Tensor:
-        points, directions = self._project(features), self.directions.float()
-        along = (points @ directions.T)[:, None] - self.centres @ directions.T  # (B, K, R)
-        squares = points.square().sum(1, keepdim=True) - 2 * points @ self.centres.T + self.centres.square().sum(1)
-        nearest = -(along.square() * self.shrinkage).sum(2).sub(squares).amax(1)
+        directions = self.directions.float()
+        deviations = self._project(features)[:, None] - self.centres  # (B, K, F)
+        along = deviations @ directions.T  # (B, K, R)
+        outside = deviations - along @ directions  # sums of squares are subtracted nowhere: the rest may be small
+        squares = outside.square().sum(2) + (along.square() * (1 - self.shrinkage)).sum(2)
+        nearest = -(-squares).amax(1)
         return nearest.clamp_min(TINY).log()
 
     def _project(self, features: Tensor) -> Tensor:
