@@ -37,7 +37,7 @@ def scorer() -> OodScorer:
 
 def test_new_examples_of_the_same_distribution_score_near_zero(scorer: OodScorer) -> None:
     scores = scorer(cells(in_distribution(300, seed=1)))
-    assert abs(float(scores.median())) < 1
+    assert abs(float(scores.median())) < 0.5 * float(scores.std())
 
 
 @pytest.mark.parametrize("change", ["blank", "louder", "other channels loud"])
@@ -71,8 +71,7 @@ def test_new_examples_take_the_place_of_others_only_if_the_bank_is_full(
     scorer.extend(scorer.features(louder), most=100, seed=0)
     assert len(scorer.moments) == len(scorer.maxima) == kept
     assert (scorer(louder) < before - 5).all()
-    now = scorer(cells(in_distribution(100, seed=2)))
-    torch.testing.assert_close(now, usual, atol=1, rtol=0)  # their standard deviation is about 1.5
+    assert (scorer(cells(in_distribution(100, seed=2))) < usual + 0.5).all()
 
 
 def test_half_precision_hardly_changes_the_score(scorer: OodScorer) -> None:

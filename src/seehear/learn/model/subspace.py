@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 DIRECTIONS = 64  # at most
-EXAMPLES_PER_DIRECTION = 4  # at least
+PER_DIRECTION = 4  # examples, and features, at least
 EPSILON = 1e-3  # added to standard deviations, so that constant features do not dominate
 TINY = 1e-6  # the least squared distance, and the least variance
 
@@ -51,14 +51,15 @@ class SubspaceDistance(nn.Module):
         self.mean.copy_(normalised.mean(0))
         self.std.copy_(normalised.std(0, unbiased=False) + EPSILON)
         points = self._project(features)  # (n, F)
-        self.allocate(1, min(DIRECTIONS, len(points) // EXAMPLES_PER_DIRECTION))
+        self.allocate(1, min(DIRECTIONS, min(points.shape) // PER_DIRECTION))
         self.centres.copy_(points.mean(0, keepdim=True))
         # The eigenvectors of the examples' products give those of the much larger covariance of the features.
         deviations = points - self.centres
         values, vectors = torch.linalg.eigh(deviations @ deviations.T / len(points))  # ascending
         values, vectors = values.flip(0).clamp_min(TINY), vectors.flip(1)
         kept = len(self.directions)
-        self.directions.copy_(F.normalize(vectors[:, :kept].T @ deviations, dim=1))
+        varies = (values[:kept, None] > TINY).float()  # there is no direction where the examples are equal
+        self.directions.copy_(varies * F.normalize(vectors[:, :kept].T @ deviations, dim=1))
         self.shrinkage.copy_(values[:kept] / (values[:kept] + values[min(kept, len(values) - 1)]))
 
     @torch.no_grad()
