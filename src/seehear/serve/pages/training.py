@@ -70,7 +70,7 @@ class Progress:
             "job": job,
             "task": str(figures.get("task") or "starting"),
             "share": min(1.0, done / total) if total else None,
-            "left": None if left_s is None else format_duration(math.ceil(left_s)),
+            "left": format_duration(math.ceil(left_s)) if left_s else None,  # it was just about done
             "note": str(figures.get("note") or ""),
             "curve": draw_curve(self._losses),
             **self._describe_quality(),
