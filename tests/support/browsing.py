@@ -23,6 +23,7 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 PATIENCE_S = 60
 WAYS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    "--force-prefers-reduced-motion",  # a colour that is still changing has too little contrast
     *("--disable-background-networking", "--disable-component-update", "--use-fake-ui-for-media-stream"),
     "--use-fake-device-for-media-stream",
 )

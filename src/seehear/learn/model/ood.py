@@ -13,7 +13,7 @@ from seehear.learn.model.subspace import SubspaceDistance
 
 BANK = 1024  # training examples kept, at most
 NEIGHBOURS = 2
-WEIGHTS = (1.0, 1.0, 4.0)  # of the distances between moments, between maxima, and outside the subspace
+WEIGHTS = (0.25, 0.25, 1.0)  # of the distances between moments, between maxima, and outside the subspace
 LEAST_STD = (1e-3, 1e-3, 0.1)  # of each distance among training examples: rounding must not change the score
 NEAREST, FARTHEST = 0.1, 20.0  # standard deviations; distances are clamped to this range
 EPSILON = 1e-3  # added to standard deviations, so that constant features do not dominate
