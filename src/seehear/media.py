@@ -100,6 +100,16 @@ def take_span(path: Path, span_s: tuple[float, float] | None) -> Input:
     return path if span_s is None else Excerpt(path, *span_s)
 
 
+def path_of(source: Input) -> Path:
+    """The file, of which all or a part is read."""
+    return source.path if isinstance(source, Excerpt) else source
+
+
+def find_span(sources: Iterable[object]) -> tuple[float, float] | None:
+    """The start and end of the first that is part of a file; None if all are whole."""
+    return next(((each.start_s, each.end_s) for each in sources if isinstance(each, Excerpt)), None)
+
+
 def format_span(start_s: float, end_s: float) -> str:
     """An excerpt's times, as they follow the name of its file."""
     return f"[{start_s:.2f} s to {end_s:.2f} s]"

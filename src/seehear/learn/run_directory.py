@@ -17,7 +17,7 @@ from seehear.events import Listener, Notice
 from seehear.files import write_atomically
 from seehear.folders import claim_folder, empty_folder, remove_folder
 from seehear.learn.model.pretrained import Pretrained
-from seehear.media import Excerpt
+from seehear.media import find_span, path_of
 from seehear.recipe import Frozen, Recipe
 from seehear.run_files import MANIFEST
 from seehear.table import Table
@@ -128,9 +128,7 @@ def _fingerprint(table: Table, folder: Path) -> str:
     for row in table:
         digest.update(f"{row.key}\0{row.answer}\0{row.auxiliary}\0{sorted(row.metadata.items())}\n".encode())
         for name, source in row.inputs.items():
-            file, span_s = (
-                (source.path, (source.start_s, source.end_s)) if isinstance(source, Excerpt) else (source, ())
-            )
+            file, span_s = path_of(source), find_span([source])
             relative = str(file).removeprefix(str(table.root))
             digest.update(f"{name}\0{relative}\0{span_s or ''}\0{state(file)}\n".encode())
     return digest.hexdigest()

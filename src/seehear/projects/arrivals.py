@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from seehear.errors import InputError
-from seehear.media import Excerpt, Input, take_span
+from seehear.media import Input, find_span, path_of, take_span
 from seehear.projects.content_store import Staging, StoredFile
 from seehear.projects.examples import Span
 from seehear.senses import SENSES
@@ -52,7 +52,7 @@ def stage_examples(staging: Staging, arriving: Iterable[Arriving[ExampleT]]) -> 
             """A file is copied once, however many examples are parts of it."""
             if isinstance(source, StoredFile):
                 return pool.submit(_check, staging, source, sense, None)
-            path, span_s = _split(source)
+            path, span_s = path_of(source), find_span([source])
             if path not in copies:
                 copies[path] = pool.submit(staging.add, path)
             copy = copies[path]  # submitted before the task that waits for it, so the pool cannot deadlock
@@ -67,10 +67,6 @@ def stage_examples(staging: Staging, arriving: Iterable[Arriving[ExampleT]]) -> 
                 yield _finish(*begun.popleft())
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _split(source: Input) -> tuple[Path, Span | None]:
-    return (source.path, (source.start_s, source.end_s)) if isinstance(source, Excerpt) else (source, None)
 
 
 def _check(staging: Staging, file: StoredFile, sense: str, span_s: Span | None) -> StoredFile:

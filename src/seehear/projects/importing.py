@@ -14,7 +14,7 @@ from seehear.amounts import format_count
 from seehear.errors import DataError, InputError, UsageError
 from seehear.events import Advanced, Finished, Listener, Skipped, Started
 from seehear.folders import temporary_folder
-from seehear.media import Excerpt
+from seehear.media import find_span, path_of
 from seehear.problems import RowProblem
 from seehear.projects.arrivals import READING, Arriving, stage_examples
 from seehear.projects.columns import ANSWER, SENSES, AnswerColumn, find_answer_column, read_setting
@@ -200,10 +200,6 @@ def _stage(
     return new, problems
 
 
-def _path_of(source: Path | Excerpt) -> Path:
-    return source.path if isinstance(source, Excerpt) else source
-
-
 def _stand_alone(table: Table) -> Iterator[str | InputError | None]:
     """The answer of each row as a cell that names no file, or why it cannot be read."""
     column = _column_of(table)
@@ -236,14 +232,13 @@ def _to_example(
 ) -> NewExample:
     from seehear.table.groups import RECORDING
 
-    span = next(((s.start_s, s.end_s) for s in row.inputs.values() if isinstance(s, Excerpt)), None)
     answers = {} if column is None or cell is None else {column.heading: cell}
     if column is not None and row.auxiliary:
         answers[column.kind.auxiliary_columns[0]] = row.auxiliary
     return NewExample(
-        name=_path_of(next(iter(row.inputs.values()))).name,
+        name=path_of(next(iter(row.inputs.values()))).name,
         inputs=files,
-        span_s=span,
+        span_s=find_span(row.inputs.values()),
         answers=answers,
         part=row.part,
         group=row.metadata.get(group, ""),

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from seehear.errors import UsageError
-from seehear.media import Excerpt
+from seehear.media import Excerpt, find_span, path_of
 from seehear.projects.columns import read_setting
 from seehear.projects.content_store import Staging, StoredFile
 from seehear.projects.examples import Span, read_inputs, save_files
@@ -220,8 +220,7 @@ def _to_kept(row: Any, senses: Mapping[str, StoredFile]) -> KeptAnswer:
 
 
 def _to_row(prediction: Prediction, answer: Answer, read: Mapping[str, Source]) -> dict[str, Any]:
-    spans = {(each.start_s, each.end_s) for each in read.values() if isinstance(each, Excerpt)}
-    start_s, end_s = next(iter(spans), (None, None))
+    start_s, end_s = find_span(read.values()) or (None, None)
     return {
         "at_s": time.time(),
         "name": Path(prediction.input).name,
@@ -243,7 +242,7 @@ def _stage(staging: Staging, sense: str, source: Source) -> StoredFile:
     elif isinstance(source, NamedFile):
         file = staging.add(source.path, source.name)
     else:
-        file = staging.add(source.path if isinstance(source, Excerpt) else source)
+        file = staging.add(path_of(source))
     return file if file.medium else replace(file, medium=SENSES[sense].media[0])  # programs send files without names
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seehear.errors import InputError, UsageError
 from seehear.inputs import gather
-from seehear.media import Excerpt, Input, medium_of_file
+from seehear.media import Input, medium_of_file, path_of
 from seehear.projects.features import Item
 from seehear.senses import SENSES
 
@@ -56,7 +56,7 @@ def _list(root: Path, senses: Sequence[str]) -> Iterator[Item]:
             continue
         inputs: Mapping[str, Input] = found if isinstance(found, Mapping) else _by_sense(found, senses)
         if inputs:
-            paths = [source.path if isinstance(source, Excerpt) else source for source in inputs.values()]
+            paths = [path_of(source) for source in inputs.values()]
             name = paths[0].name if paths[0] == root else paths[0].relative_to(root).as_posix()
             yield Item(name, _identify(inputs), inputs)
 
@@ -70,7 +70,7 @@ def _identify(inputs: Mapping[str, Input]) -> str:
     """Another one whenever a file was changed: by its place, size and time, so that hours of sound need not be read."""
     parts = []
     for sense, source in sorted(inputs.items()):
-        path = source.path if isinstance(source, Excerpt) else source
+        path = path_of(source)
         status = path.stat()
         parts.append(f"{sense} {source} {path.resolve()} {status.st_size} {status.st_mtime_ns}")
     return hashlib.sha256("\n".join(parts).encode(errors="surrogatepass")).hexdigest()

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from seehear.amounts import format_count
 from seehear.errors import UsageError
 from seehear.events import Listener, Skipped, ignore_events
-from seehear.media import Excerpt, Input, take_span
+from seehear.media import Excerpt, Input, find_span, path_of, take_span
 from seehear.problems import RowProblem
 from seehear.projects.adding import add_staged
 from seehear.projects.columns import find_answer_column
@@ -148,9 +148,8 @@ class SimilaritySearch:
             example = self._project.example(found.example)
             return example.name, {sense: example.inputs[sense] for sense in self.read_inputs(found)}, found.span_s
         inputs = self.read_inputs(found)
-        files = {sense: staging.add(_path_of(source)) for sense, source in inputs.items()}
-        span = next(((each.start_s, each.end_s) for each in inputs.values() if isinstance(each, Excerpt)), None)
-        return Path(found.file).name, files, span
+        files = {sense: staging.add(path_of(source)) for sense, source in inputs.items()}
+        return Path(found.file).name, files, find_span(inputs.values())
 
     def _inputs(self, files: Mapping[str, StoredFile], span_s: Span | None) -> dict[str, Input]:
         return _locate(self._project, self._encoder.senses, files, span_s)
@@ -192,7 +191,7 @@ class SimilaritySearch:
             own += [
                 candidate._replace(span_s=wanted.span_s)
                 for item, candidate in self._places
-                if any(_path_of(source).resolve() == wanted.path.resolve() for source in item.inputs.values())
+                if any(path_of(source).resolve() == wanted.path.resolve() for source in item.inputs.values())
             ]
         return own if self._among is not None else own + self._answered_stretches()
 
@@ -238,7 +237,9 @@ def read_found(
     if among is None:
         raise UsageError("a file without the place where it was found", hint="name the folder or archive")
     inputs = find_file(among, candidate.file, senses, project.place.folder / FOLDER)
-    return {sense: _within(source, candidate.span_s) for sense, source in inputs.items()}
+    if candidate.span_s is None:
+        return inputs
+    return {sense: Excerpt(path_of(source), *candidate.span_s) for sense, source in inputs.items()}
 
 
 class _Taken:
@@ -268,14 +269,6 @@ class _Taken:
 
 def _is_whole_example(found: Candidate) -> bool:
     return found.example is not None and found.span_s is None
-
-
-def _path_of(source: Input) -> Path:
-    return source.path if isinstance(source, Excerpt) else source
-
-
-def _within(source: Input, span_s: Span | None) -> Input:
-    return source if span_s is None else Excerpt(_path_of(source), *span_s)
 
 
 def _locate(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from seehear.errors import InputError, SeehearError
 from seehear.geometry import Geometry
-from seehear.media import Excerpt, TableExample
+from seehear.media import Excerpt, TableExample, find_span
 from seehear.runtime.prediction import ExampleSource
 from seehear.senses import SENSES, Array, Source, load_signal
 from seehear.senses.input_file import Bytes, is_file_object, read_file_object, source_name
@@ -88,11 +88,10 @@ def source_of(example: Example) -> ExampleSource:
     sources = [each for each in example.values() if each is not None] if isinstance(example, Mapping) else [example]
     table, row = (example.table, example.row) if isinstance(example, TableExample) else (None, "")
     name = " + ".join(dict.fromkeys(map(source_name, sources))) or (f"{table}, {row}" if table else "")
-    spans = (each for each in sources if isinstance(each, Excerpt))
     return ExampleSource(
         name=name,
         paths=tuple(dict.fromkeys(_paths(sources))),
-        span_s=next(((each.start_s, each.end_s) for each in spans), None),
+        span_s=find_span(sources),
         table=table,
         row=row,
     )
