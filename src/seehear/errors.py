@@ -13,6 +13,8 @@ Each says where, what is wrong, what is allowed and what to do next.
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class SeehearError(Exception):
     """Printed as `where: what. Allowed: allowed. Next: hint.`, without the parts that are empty."""
@@ -26,7 +28,7 @@ class SeehearError(Exception):
         sentences += [f"Next: {hint}"] if hint else []
         super().__init__(" ".join(s if s.endswith((".", "?", "!")) else s + "." for s in sentences))
 
-    def at(self, where: str) -> SeehearError:
+    def at(self, where: str) -> Self:
         """The same error with another place: a reader knows what is wrong, its caller knows where."""
         return type(self)(self.what, where=where, allowed=self.allowed, hint=self.hint)
 

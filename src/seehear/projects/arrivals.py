@@ -79,5 +79,4 @@ def _finish(arriving: Arriving[ExampleT], files: Mapping[str, Future[StoredFile]
     try:
         return Arrived(arriving.example, {sense: file.result() for sense, file in files.items()})
     except InputError as error:
-        named = InputError(error.what, where=arriving.name, allowed=error.allowed, hint=error.hint)
-        return Arrived(arriving.example, {}, named)
+        return Arrived(arriving.example, {}, error.at(arriving.name))

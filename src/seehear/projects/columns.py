@@ -54,6 +54,12 @@ def read_setting(connection: Connection, name: str) -> str | None:
     return found
 
 
+def read_senses(connection: Connection) -> Sequence[str]:
+    """The senses of a project; none before its first data."""
+    found: list[str] = json.loads(read_setting(connection, SENSES) or "[]")
+    return found
+
+
 def find_answer_column(connection: Connection) -> AnswerColumn | None:
     """None while the project has no kind of answer yet."""
     stored = read_setting(connection, ANSWER)

@@ -135,6 +135,15 @@ def check_answer(column: AnswerColumn, answer: str) -> str:
     return cell
 
 
+def check_new_answers(column: AnswerColumn | None, answer: str | None) -> dict[str, str]:
+    """The answer of a new example under its heading; {} if it has none. Raises UsageError as `check_answer` does, and
+    for an answer while the project has no kind of answer."""
+    if answer is None:
+        return {}
+    known = require_column(column)
+    return {known.heading: check_answer(known, answer)}
+
+
 def check_cell(cell: str) -> str:
     """A cell as the table would read it: trimmed, not empty. Raises UsageError for anything else."""
     cell = cell.strip()

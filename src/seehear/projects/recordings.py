@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,10 +14,9 @@ from sqlalchemy.engine import Connection
 from seehear.errors import InputError, UsageError
 from seehear.media import Excerpt, format_span
 from seehear.projects.adding import find_sense
-from seehear.projects.columns import SENSES as SENSES_SETTING
-from seehear.projects.columns import find_answer_column, read_setting
+from seehear.projects.columns import find_answer_column, read_senses
 from seehear.projects.content_store import StoredFile
-from seehear.projects.editing import check_answer, require_column
+from seehear.projects.editing import check_new_answers
 from seehear.projects.examples import Added, Example, NewExample, Span, read_examples
 from seehear.projects.fields import PRESENT, Edit
 from seehear.projects.schema import examples, inputs
@@ -97,7 +95,7 @@ class Recordings:
         with project.store.staging() as staging:
             file = staging.write(blocks, name)
             with project.database.reading() as connection:
-                sense = find_sense(file.medium, json.loads(read_setting(connection, SENSES_SETTING) or "[]"))
+                sense = find_sense(file.medium, read_senses(connection))
             if file.medium not in _TIMED or sense is None:
                 raise UsageError(f"{name!r} is not a recording", allowed="a wav file, or another recording")
             _check_stretches(name, {sense: staging.path(file)}, stretches)
@@ -130,14 +128,7 @@ def _timed(example: Example) -> dict[str, StoredFile]:
 
 def _with_answers(connection: Connection, pattern: NewExample, stretches: Sequence[Stretch]) -> list[NewExample]:
     column = find_answer_column(connection)
-    new = []
-    for each in stretches:
-        cells = {}
-        if each.answer is not None:
-            known = require_column(column)
-            cells = {known.heading: check_answer(known, each.answer)}
-        new.append(replace(pattern, span_s=each.span_s, answers=cells))
-    return new
+    return [replace(pattern, span_s=each.span_s, answers=check_new_answers(column, each.answer)) for each in stretches]
 
 
 def _check_stretches(name: str, paths: Mapping[str, Path], stretches: Sequence[Stretch]) -> None:

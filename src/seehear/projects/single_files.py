@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +17,9 @@ from seehear.problems import RowProblem
 from seehear.projects import history
 from seehear.projects.adding import find_sense
 from seehear.projects.arrivals import READING, Arriving, stage_examples
-from seehear.projects.columns import SENSES, find_answer_column, read_setting
+from seehear.projects.columns import find_answer_column, read_senses
 from seehear.projects.content_store import Staging, StoredFile
-from seehear.projects.editing import check_answer, check_part, require_column
+from seehear.projects.editing import check_new_answers, check_part
 from seehear.projects.examples import Added, NewExample
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def _add(
     """`problems` are those of files that are left out already."""
     with project.database.reading() as connection:
         _read_cells(connection, common)  # a wrong answer is told before files are read
-        senses = json.loads(read_setting(connection, SENSES) or "[]")
+        senses = read_senses(connection)
     left_out = list(problems)
     arriving: list[Arriving[str]] = []
     for each in given:
@@ -107,7 +106,4 @@ def _add(
 def _read_cells(connection: Connection, common: Common) -> dict[str, str]:
     """The common answer by its heading. Raises UsageError for an answer or a part that cannot be."""
     check_part(common.part)
-    if common.answer is None:
-        return {}
-    column = require_column(find_answer_column(connection))
-    return {column.heading: check_answer(column, common.answer)}
+    return check_new_answers(find_answer_column(connection), common.answer)
