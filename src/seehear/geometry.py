@@ -40,6 +40,11 @@ class Cells:
     grid: Grid
     finer: tuple[Cells, ...] = ()
 
+    def mean(self) -> Any:
+        """(B, D): the mean of each channel over the valid cells; 0 if none is."""
+        valid = self.valid_mask[:, :, None].to(self.x.dtype)
+        return (self.x * valid).sum(1) / valid.sum(1).clamp_min(1)
+
 
 @dataclass(frozen=True)
 class TimeStretch:

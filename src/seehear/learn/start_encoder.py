@@ -51,9 +51,7 @@ class StartEncoder:
         if readable:
             feeds = SENSES[sense].collate(readable, self._specs[sense])
             cells = self._network(**{name: torch.from_numpy(array) for name, array in feeds.items()})
-            valid = cells.valid_mask[:, :, None].to(cells.x.dtype)
-            mean = (cells.x * valid).sum(1) / valid.sum(1).clamp_min(1)  # (B, D)
-            vectors = iter(F.normalize(mean, dim=1).numpy())
+            vectors = iter(F.normalize(cells.mean(), dim=1).numpy())
         return [
             Embedding(each.source, next(vectors))
             if each.arrays

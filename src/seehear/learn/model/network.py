@@ -69,8 +69,7 @@ class Network(nn.Module):
         if (extract := getattr(self.head, "extract_features", None)) is not None:
             features: Tensor = extract(fused)
             return features
-        valid = fused.valid_mask[:, :, None].to(fused.x.dtype)
-        mean: Tensor = (fused.x * valid).sum(1) / valid.sum(1).clamp_min(1)
+        mean: Tensor = fused.mean()
         return mean
 
     def loss(self, raw: Tensors, target: Tensors) -> Tensor:

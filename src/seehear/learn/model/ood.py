@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -55,8 +56,10 @@ class OodScorer(nn.Module):
         """(B, 3 * sum of D + 2 * D): moments of the valid cells of each level, finest first, the maxima of all levels
         as one vector of length 1, and the maximum and mean of each channel of the coarsest level."""
         levels = (*cells.finer, cells)
-        maxima = (F.normalize(_maxima(level), dim=1) / len(levels) ** 0.5 for level in levels)
-        return torch.cat([*map(_moments, levels), *maxima, _maxima(cells), _mean(cells)], 1)
+        means, maxima = [level.mean() for level in levels], [_maxima(level) for level in levels]
+        moments = map(_moments, levels, means)
+        angles = (F.normalize(each, dim=1) / len(levels) ** 0.5 for each in maxima)
+        return torch.cat([*moments, *angles, maxima[-1], means[-1]], 1)
 
     def allocate(self, examples: int, centres: int, directions: int) -> None:
         """Make room for this many examples, and at least NEIGHBOURS; the others are for the subspace."""
@@ -132,24 +135,10 @@ def _angle(query: Tensor, bank: Tensor, neighbours: int) -> Tensor:
     return angle
 
 
-def _moments(cells: Cells) -> Tensor:
+def _moments(cells: Cells, mean: Tensor) -> Tensor:
     """(B, 2 * D): mean and log standard deviation of every channel over the valid cells."""
-    mean, valid = _mean(cells), _valid(cells)
-    variance = ((cells.x - mean[:, None]).square() * valid).sum(1) / valid.sum(1).clamp_min(1)
+    variance = replace(cells, x=(cells.x - mean[:, None]).square()).mean()
     return torch.cat([mean, 0.5 * (variance + EPSILON**2).log()], 1)
-
-
-def _mean(cells: Cells) -> Tensor:
-    """(B, D): the mean of every channel over the valid cells."""
-    valid = _valid(cells)
-    mean: Tensor = (cells.x * valid).sum(1) / valid.sum(1).clamp_min(1)
-    return mean
-
-
-def _valid(cells: Cells) -> Tensor:
-    """(B, N, 1): 1 for valid cells, else 0."""
-    valid: Tensor = cells.valid_mask[:, :, None].to(cells.x.dtype)
-    return valid
 
 
 def _maxima(cells: Cells) -> Tensor:
