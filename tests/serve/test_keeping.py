@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 import scribe
 import tiny
 from made_projects import add_version, make_project
+from seehear.answers.text import spec as text_spec
 from seehear.errors import SeehearError
 from seehear.projects import Project, kept_answers
 from seehear.projects import review as review_module
@@ -123,15 +124,25 @@ def test_files_of_the_inference_protocol_are_kept_and_arrays_are_not(served: Tes
     assert project.counts().classes == {"bright": 1}
 
 
-def test_transcripts_are_kept_and_translations_are_not(tmp_path: Path) -> None:
+def test_transcripts_are_kept_and_translations_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_spec, "with_task", lambda spec, *_: spec)  # as for a model that can translate
     with Project.create("Notes", answer="text", senses=["audio"], home=tmp_path) as project:
         add_version(project, 1, scribe.bundle())
         project.versions.promote(1)
         project.review.keep(30)
+        encoded = base64.b64encode(sound_file(0.4)).decode()  # the same file would not be kept twice
+        tensor = {"name": "audio", "datatype": "BYTES", "shape": [1], "data": [encoded]}
+        translated = {"model": "notes", "translate": "true"}
         with client(registry(), projects=tmp_path) as served:
-            for task in ("transcriptions", "translations"):
-                files = {"file": (f"{task}.wav", sound_file())}
-                served.post(f"/v1/audio/{task}", data={"model": "notes"}, files=files)
+            answers = [
+                served.post(f"/v1/audio/{task}", data={"model": "notes"}, files={"file": (f"{task}.wav", content)})
+                for task, content in (("transcriptions", sound_file(0.9)), ("translations", sound_file(0.8)))
+            ]
+            answers += [
+                served.post("/predict", data=translated, files={"file": ("predict.wav", sound_file(0.6))}),
+                served.post("/v2/models/notes/infer", json={"inputs": [tensor], "parameters": {"translate": True}}),
+            ]
+            assert all(each.is_success for each in answers), [each.text for each in answers]
             keeper(served)
         (kept,) = project.review.queue()
         assert (kept.name, kept.cell) == ("transcriptions.wav", "a b")

@@ -124,7 +124,7 @@ async def infer(request: Request, name: str, version: str | None = None) -> Resp
     for example, prediction in zip(examples, answers, strict=True):
         files = {sense: Upload(each.name, each, len(each)) for sense, each in example.items() if _is_file(each)}
         if len(files) == len(example):  # arrays are no files to learn from
-            keep_later(request, model, files, prediction, API)
+            keep_later(request, model, files, options, prediction, API)
     return _respond(asked, name, model, answers)
 
 

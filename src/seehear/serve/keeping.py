@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seehear.errors import SeehearError
 from seehear.projects.kept_answers import Keeping, NamedBytes, NamedFile
+from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.serve.answering import Answered
 from seehear.serve.models import ServedModel
@@ -211,9 +212,16 @@ class KeepingAfterwards:
 
 
 def keep_later(
-    request: Request, model: ServedModel, files: Mapping[str, Upload], prediction: Prediction, source: str
+    request: Request,
+    model: ServedModel,
+    files: Mapping[str, Upload],
+    options: PredictOptions,
+    prediction: Prediction,
+    source: str,
 ) -> None:
     """Keep the answer to files, by sense, once it has been sent, if the project of the model keeps such answers."""
+    if options.translate:  # a translation is no transcript to learn from
+        return
     keeper: Keeper = request.app.state.keeper
     if item := keeper.make_item(model, files, prediction, source):
         request.scope.setdefault("state", {}).setdefault(_TO_KEEP, []).append(item)

@@ -96,10 +96,9 @@ async def predict(request: Request) -> Response:
     answerer: Answerer = state.answerer
     async with read_form(request) as form:
         fields = read_fields(form.values)
-        model = registry.get(fields.model)
-        prediction = await answer_form(answerer, model, form, fields.options())
-        if not fields.translate:  # a translation is no transcript to learn from
-            keep_later(request, model, uploads_by_sense(model, form), prediction, API)
+        model, options = registry.get(fields.model), fields.options()
+        prediction = await answer_form(answerer, model, form, options)
+        keep_later(request, model, uploads_by_sense(model, form), options, prediction, API)
     line = to_json_line(prediction.to_json())
     headers = {"Seehear-Model": f"{model.name.encode('ascii', 'replace').decode()}/{model.version}"}
     return Response(line, 422 if prediction.answer is None else 200, headers, "application/json")

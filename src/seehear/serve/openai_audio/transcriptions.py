@@ -104,8 +104,7 @@ async def _answer(request: Request, *, translate: bool) -> Response:
         about = request.app.state.answerer, asked.model, form.files["file"], asked.options
 
         def keep(prediction: Prediction) -> Prediction:
-            if not translate:  # a translation is no transcript to learn from
-                keep_later(request, asked.model, {HEARING.name: form.files["file"]}, prediction, API)
+            keep_later(request, asked.model, {HEARING.name: form.files["file"]}, asked.options, prediction, API)
             return prediction
 
         if not asked.stream:

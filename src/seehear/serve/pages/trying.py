@@ -93,7 +93,7 @@ async def answer_project(request: Request, slug: str) -> Response:
         add_unseen(project, form)
         classes = await asyncio.to_thread(project.classes)
         shown = replace(await answer_and_show(request, served, form, classes), kept=_keep(request, form))
-        keep_later(request, served, uploads_by_sense(served, form), shown.prediction, PAGE)
+        keep_later(request, served, uploads_by_sense(served, form), PredictOptions(), shown.prediction, PAGE)
     if wants_fragment(request):
         return render(request, "answer.html", shown=shown, address=project_address(slug), classes=classes)
     return await asyncio.to_thread(_project_page, request, project, served, shown)
