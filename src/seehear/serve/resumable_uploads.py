@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
@@ -31,6 +32,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from seehear.errors import SeehearError
+from seehear.files import write_atomically
 from seehear.folders import delete
 from seehear.projects import Project
 from seehear.serve.pages.arriving import place_file
@@ -57,16 +59,14 @@ class _Writing:
 
 
 class ResumableUploads:
-    """The uploads that are written to now, by the folder of each."""
+    """The uploads that requests are about now, by the folder of each."""
 
     def __init__(self) -> None:
-        self._writing: dict[Path, _Writing] = {}
+        self._writing: WeakValueDictionary[Path, _Writing] = WeakValueDictionary()
 
     def writing(self, folder: Path) -> _Writing:
+        """One for all requests; it is gone when the last of them lets go of it."""
         return self._writing.setdefault(folder, _Writing())
-
-    def forget(self, folder: Path) -> None:
-        self._writing.pop(folder, None)
 
 
 @router.options("", summary="What can be uploaded")
@@ -136,9 +136,9 @@ async def append(request: Request, slug: str, key: str) -> Response:
 async def terminate(request: Request, slug: str, key: str) -> Response:
     _check_version(request)
     folder = _find(find_project(request, slug), key)
-    async with _uploads(request).writing(folder).lock:
+    writing = _uploads(request).writing(folder)
+    async with writing.lock:
         await asyncio.to_thread(delete, folder)
-    _uploads(request).forget(folder)
     return _answer(204, {})
 
 
@@ -189,9 +189,8 @@ async def _finish(request: Request, slug: str, folder: Path) -> dict[str, Any]:
         result = await asyncio.to_thread(_add, project, folder / DATA, metadata)
     except SeehearError as error:
         result = {"error": str(error), "status": refuse_error(request.url.path, error).status_code}
-    await asyncio.to_thread(_write_json, folder / RESULT, result)
+    await asyncio.to_thread(write_atomically, folder / RESULT, json.dumps(result).encode())
     (folder / DATA).unlink(missing_ok=True)
-    _uploads(request).forget(folder)
     return result
 
 
@@ -214,7 +213,7 @@ def _read_blocks(path: Path) -> Iterator[bytes]:
 def _make(folder: Path, about: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True)
     (folder / DATA).touch()
-    _write_json(folder / ABOUT, about)
+    write_atomically(folder / ABOUT, json.dumps(about).encode())
 
 
 def _append(folder: Path, block: bytes, offset: int) -> None:
@@ -261,12 +260,6 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         return None
     read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return read
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    half = path.with_suffix(".half")
-    half.write_text(json.dumps(value), encoding="utf-8")
-    half.replace(path)
 
 
 def _uploads(request: Request) -> ResumableUploads:
