@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import Request
-from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from seehear.errors import SeehearError
 from seehear.projects import Project
@@ -19,9 +18,8 @@ from seehear.serve.pages.drawing import Proposals
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.marking import describe_recording
 from seehear.serve.pages.open_projects import find_project, project_address
-from seehear.serve.pages.previews import SOUND_TYPES
+from seehear.serve.pages.playing import play
 from seehear.serve.pages.routing import page_router
-from seehear.serve.pages.trying import SANDBOX
 
 router = page_router()
 
@@ -80,11 +78,6 @@ async def answer(request: Request, slug: str, number: int) -> Response:
 
 @router.get("/p/{slug}/files/{number}/{sense}")
 def file(request: Request, slug: str, number: int, sense: str) -> Response:
-    """A recording as it was added, for the browser's player. Parts of it may be asked for."""
+    """A recording of an example."""
     project = find_project(request, slug)
-    stored = project.example(number).inputs.get(sense)
-    kind = None if stored is None else SOUND_TYPES.get(stored.suffix.lstrip("."))
-    if stored is None or kind is None:
-        raise HTTPException(404, "there is no such recording")
-    headers = {"Content-Security-Policy": SANDBOX, "Cache-Control": "private, max-age=3600"}
-    return FileResponse(project.path(stored), media_type=kind, headers=headers)
+    return play(project, project.example(number).inputs.get(sense))

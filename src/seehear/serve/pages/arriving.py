@@ -25,6 +25,7 @@ from seehear.folders import delete
 from seehear.projects import Project
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.open_projects import find_project, project_address
+from seehear.serve.pages.rendering import wants_json
 from seehear.serve.pages.routing import page_router
 
 router = page_router()
@@ -51,7 +52,7 @@ async def begin(request: Request, slug: str) -> Response:
     if look_for:
         return RedirectResponse(f"{project_address(slug)}/teach/similar?{look_for}&among={key}", 303)
     address = f"{project_address(slug)}/arriving/{key}"
-    if "application/json" in request.headers.get("accept", ""):
+    if wants_json(request):
         return JSONResponse({"address": address})
     return RedirectResponse(address, 303)
 

@@ -12,7 +12,7 @@ from seehear.errors import UsageError
 from seehear.projects import Project, begin_from_model
 from seehear.serve.open_projects import OpenProjects
 from seehear.serve.pages.fields import read_fields
-from seehear.serve.pages.open_projects import project_address
+from seehear.serve.pages.open_projects import find_person, project_address
 from seehear.serve.pages.rendering import render
 from seehear.serve.pages.routing import page_router
 
@@ -30,7 +30,7 @@ async def create(request: Request) -> Response:
     fields = await read_fields(request)
     name, answer, senses, model = map(fields.last, ("name", "answer", "senses", "model"))
     projects: OpenProjects = request.app.state.projects
-    person = getattr(request.state, "person", "") or None
+    person = find_person(request) or None
     wanted = [sense for sense in senses.split(",") if sense]
     make = partial(Project.create, name, answer=answer or None, senses=wanted or None, home=projects.home, who=person)
     if model:

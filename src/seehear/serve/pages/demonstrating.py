@@ -13,7 +13,7 @@ from seehear.projects import Project, create_demo
 from seehear.projects.demonstration import find_unseen
 from seehear.senses.input_file import FileBytes
 from seehear.serve.open_projects import OpenProjects
-from seehear.serve.pages.open_projects import find_project, project_address
+from seehear.serve.pages.open_projects import find_person, find_project, project_address
 from seehear.serve.pages.routing import page_router
 from seehear.serve.uploads import Form, Upload
 
@@ -24,7 +24,7 @@ router = page_router()
 async def create(request: Request) -> Response:
     """Make the demo project, or go to the one that is there."""
     projects: OpenProjects = request.app.state.projects
-    person = getattr(request.state, "person", "") or None
+    person = find_person(request) or None
     project = await asyncio.to_thread(create_demo, projects.home, who=person)
     slug = project.slug
     project.close()

@@ -28,6 +28,7 @@ from seehear.serve.pages.fields import Fields, read_fields
 from seehear.serve.pages.open_projects import find_project, find_served, project_address
 from seehear.serve.pages.picture_strip import find_at, find_strip
 from seehear.serve.pages.region_forms import read_drawing
+from seehear.serve.pages.rendering import wants_json
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.thumbnails import find_size
 
@@ -73,7 +74,7 @@ def show_drawing(
     kind = _regions_of(column)
     cell = example.answers.get(column.heading, "")
     size = find_size(project, example)
-    drawn = kind.read(cell) if cell else Drawing(background=EVERYTHING_ELSE if kind.has_background else None)
+    drawn = kind.read(cell) if cell else draw_nothing(kind)
     names = _class_names(project, [*drawn.regions, *proposed.regions])
     marks = {mark.name: mark for mark in mark_classes(names)}
     wanted = {name: request.query_params.get(name, "") for name in ("only", "propose")}
@@ -118,7 +119,7 @@ async def save(request: Request, slug: str, number: int) -> Response:
     kept = {name: fields.last(name) for name in ("only", "propose") if fields.last(name)}
     page = f"/{following}" if following else ""
     address = URL(f"{project_address(slug)}/teach{page}").include_query_params(**kept, done=change or 0)
-    if "application/json" in request.headers.get("accept", ""):
+    if wants_json(request):
         return JSONResponse({"address": str(address), "change": change})
     return RedirectResponse(address, 303)
 
@@ -165,6 +166,11 @@ async def propose(request: Request, project: Project, column: AnswerColumn, exam
     doubts = "" if prediction.accepted else f"About this picture it is unsure: {prediction.reason}."
     measured = _how_often_right(column.kind.item, {} if version is None else version.figures)
     return Proposals(regions, " ".join(filter(None, (measured, doubts))))
+
+
+def draw_nothing(kind: DrawnRegions[Any]) -> Drawing:
+    """What is drawn on a picture in which nothing is, or at which nobody has looked."""
+    return Drawing(background=EVERYTHING_ELSE if kind.has_background else None)
 
 
 def describe_cell(column: AnswerColumn, cell: str | None) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from fastapi import Depends, Query, Request
 from jinja2.filters import do_urlencode
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from seehear.encoders import load_pretrained_encoder
 from seehear.errors import UsageError
@@ -28,6 +28,7 @@ from seehear.serve.pages.feature_jobs import FeatureJobs
 from seehear.serve.pages.fields import parse_number, read_fields
 from seehear.serve.pages.open_projects import find_project, find_served, project_address
 from seehear.serve.pages.previews import to_jpeg
+from seehear.serve.pages.progress_events import send_progress
 from seehear.serve.pages.rendering import render_fragment
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.thumbnails import SIDES_PX
@@ -148,10 +149,10 @@ async def confirm(request: Request, slug: str, asked: Question) -> Response:
 
 @router.get("/p/{slug}/teach/similar/progress")
 async def progress(request: Request, slug: str, asked: Question) -> Response:
-    """Server-sent events: `progress` with HTML whenever it changes, and `done` at the end."""
+    """Server-sent events, as of `send_progress`."""
     project = find_project(request, slug)
     search = await asyncio.to_thread(_open, request, project, asked)
-    return StreamingResponse(_watch(request.app.state.feature_jobs, search), media_type="text/event-stream")
+    return send_progress(_watch(request.app.state.feature_jobs, search))
 
 
 @router.get("/p/{slug}/teach/similar/picture")
@@ -207,14 +208,9 @@ def _load_pretrained(senses: tuple[str, ...]) -> Encoder:
 
 
 async def _watch(jobs: FeatureJobs, search: SimilaritySearch) -> AsyncIterator[str]:
-    before = ""
     while (job := jobs.find(search)) is not None and not job.finished:
-        shown = render_fragment("comparing.html", job=job)
-        if shown != before:
-            before = shown
-            yield "event: progress\n" + "".join(f"data: {line}\n" for line in shown.splitlines()) + "\n"
+        yield render_fragment("comparing.html", job=job)
         await asyncio.sleep(LOOK_EVERY_S)
-    yield "event: done\ndata: \n\n"
 
 
 def _agreed(yes: Sequence[str], no: Sequence[str]) -> tuple[list[Candidate], list[Candidate]]:

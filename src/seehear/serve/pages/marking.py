@@ -20,10 +20,11 @@ from seehear.projects.examples import Example
 from seehear.projects.recordings import MOST_STRETCHES, Stretch
 from seehear.serve.pages.fields import Fields, read_fields
 from seehear.serve.pages.open_projects import find_project, project_address
-from seehear.serve.pages.previews import SOUND_TYPES
+from seehear.serve.pages.playing import can_play
 from seehear.serve.pages.proposing import can_propose, is_quick
+from seehear.serve.pages.rendering import wants_json
 from seehear.serve.pages.routing import page_router
-from seehear.serve.pages.static_files import FOREVER
+from seehear.serve.pages.static_files import FOREVER_PRIVATE
 from seehear.serve.pages.times import format_clock, parse_clock
 from seehear.serve.pages.waveforms import find_peaks
 
@@ -52,7 +53,7 @@ def describe_recording(project: Project, example: Example, column: AnswerColumn 
     found = project.recordings.stretches(example.id)
     return {
         "sounding": sense,
-        "playable": example.inputs[sense].suffix.lstrip(".") in SOUND_TYPES,
+        "playable": can_play(example.inputs[sense]),
         "stretches": [_to_row(each, heading) for each in found[:SHOWN]],
         "more_stretches": max(0, len(found) - SHOWN),
         "has_classes": column is not None and column.kind.extension is not None,
@@ -72,7 +73,7 @@ def peaks(request: Request, slug: str, number: int, version: str) -> Response:
     """The peaks of an example's recording, one byte each. `version` only makes each address its own."""
     project = find_project(request, slug)
     content = find_peaks(project, _sounding_file(project, number))
-    headers = {"Cache-Control": FOREVER.replace("public", "private")}
+    headers = {"Cache-Control": FOREVER_PRIVATE}
     return Response(content, headers=headers, media_type="application/octet-stream")
 
 
@@ -114,7 +115,7 @@ async def add_recording(request: Request, slug: str) -> Response:
         raise UsageError(str(added.problems[0]))
     _, change = await asyncio.to_thread(_with_change, project, (*added.ids, *added.known)[0])
     address = str(URL(f"{project_address(slug)}/teach").include_query_params(done=change))
-    if "application/json" in request.headers.get("accept", ""):
+    if wants_json(request):
         return JSONResponse({"address": address, "added": list(added.ids)})
     return RedirectResponse(address, 303)
 

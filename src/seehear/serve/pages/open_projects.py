@@ -14,7 +14,12 @@ from seehear.serve.pages.rendering import to_path_segment
 def find_project(request: Request, slug: str) -> Project:
     """The project that a page is about, with the name of who asks. Raises UsageError, DataError."""
     projects: OpenProjects = request.app.state.projects
-    return projects.get(slug, getattr(request.state, "person", ""))
+    return projects.get(slug, find_person(request))
+
+
+def find_person(request: Request) -> str:
+    """The name of who asks; "" for the account that runs the server."""
+    return getattr(request.state, "person", "")
 
 
 def find_served(request: Request, project: Project) -> ServedModel:

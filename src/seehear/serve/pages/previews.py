@@ -20,6 +20,7 @@ from seehear.serve.uploads import Upload
 MOST_BYTES = 64 << 20
 LONGEST_SIDE_PX = 1024
 JPEG_QUALITY = 85
+SANDBOX = "default-src 'none'; sandbox"  # for untrusted files
 SOUND_TYPES = {
     "wav": "audio/wav", "wave": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "oga": "audio/ogg",
     "opus": "audio/ogg", "mp3": "audio/mpeg", "m4a": "audio/mp4", "weba": "audio/webm",

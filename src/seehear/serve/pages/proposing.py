@@ -9,7 +9,6 @@ from fastapi import Request
 from starlette.responses import Response
 
 from seehear.errors import UsageError
-from seehear.media import Excerpt
 from seehear.projects import Project
 from seehear.projects.columns import AnswerColumn
 from seehear.projects.examples import Example
@@ -43,13 +42,9 @@ async def propose(request: Request, slug: str, number: int) -> Response:
     column = await asyncio.to_thread(project.answer_column)
     if column is None or column.kind_name != served.recogniser.recipe.kind or column.kind.decoding is None:
         raise UsageError("the version that answers writes no words", where=project.name)
-    files = {sense: project.path(file) for sense, file in example.inputs.items()}
-    inputs = {
-        sense: path if example.span_s is None else Excerpt(path, *example.span_s) for sense, path in files.items()
-    }
     answerer: Answerer = request.app.state.answerer
     size = sum(file.size_bytes for file in example.inputs.values())
-    prediction = await answerer.answer(served, inputs, PredictOptions(), size=size)
+    prediction = await answerer.answer(served, project.sources(example), PredictOptions(), size=size)
     projects: OpenProjects = request.app.state.projects
     found = projects.version_of(served)
     offset_s = example.span_s[0] if example.span_s else 0.0

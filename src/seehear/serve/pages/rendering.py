@@ -60,6 +60,11 @@ def wants_fragment(request: Request) -> bool:
     return "hx-request" in request.headers
 
 
+def wants_json(request: Request) -> bool:
+    """Whether a script asks, which goes on by itself."""
+    return "application/json" in request.headers.get("accept", "")
+
+
 @cache
 def environment() -> jinja2.Environment:
     made = jinja2.Environment(

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from seehear.answers import ANSWERS
-from seehear.answers.regions import Drawing
 from seehear.errors import ConflictError, SeehearError, UsageError
 from seehear.projects import Project
 from seehear.projects.columns import AnswerColumn
@@ -23,14 +21,14 @@ from seehear.projects.terms import find_new_words
 from seehear.runtime.bundle import read_bundle
 from seehear.serve.keeping import Keeper
 from seehear.serve.pages.chapters import render_chapter
-from seehear.serve.pages.drawing import EVERYTHING_ELSE
+from seehear.serve.pages.drawing import draw_nothing
 from seehear.serve.pages.fields import Fields, read_fields
 from seehear.serve.pages.open_projects import find_project, project_address
-from seehear.serve.pages.previews import SOUND_TYPES, draw_preview
+from seehear.serve.pages.playing import can_play, play
+from seehear.serve.pages.previews import draw_preview
 from seehear.serve.pages.routing import page_router
-from seehear.serve.pages.static_files import FOREVER
+from seehear.serve.pages.static_files import FOREVER_PRIVATE
 from seehear.serve.pages.thumbnails import SIDES_PX, find_size, find_thumbnail
-from seehear.serve.pages.trying import SANDBOX
 
 router = page_router()
 KEYS = 9  # classes that have a number key
@@ -38,7 +36,6 @@ MOST_NEW_WORDS = 6  # of a correction, that can be made terms
 TO_COME, BEFORE = 5, 3  # answers shown beside the one that is reviewed
 LEAST_COMPARED = 10  # blind reviews, from which the agreement is told
 CHOICES, SEVERAL, WORDS, DRAWN, VALUE = "choices", "several", "words", "drawn", "value"  # ways to review an answer
-FOREVER_HERE = FOREVER.replace("public", "private")
 
 
 @dataclass(frozen=True)
@@ -142,19 +139,14 @@ def picture(request: Request, slug: str, number: int, version: str, size: str) -
     project = find_project(request, slug)
     kept = project.review.get(number)
     content = (_draw_found(project, kept) if size != "small" else None) or find_thumbnail(project, kept, size)
-    return Response(content, headers={"Cache-Control": FOREVER_HERE}, media_type="image/jpeg")
+    return Response(content, headers={"Cache-Control": FOREVER_PRIVATE}, media_type="image/jpeg")
 
 
 @router.get("/p/{slug}/review/{number}/sound/{sense}")
 def sound(request: Request, slug: str, number: int, sense: str) -> Response:
-    """A recording as it was sent, for the browser's player."""
+    """A recording as it was sent."""
     project = find_project(request, slug)
-    stored = project.review.get(number).inputs.get(sense)
-    kind = None if stored is None else SOUND_TYPES.get(stored.suffix.lstrip("."))
-    if stored is None or kind is None:
-        raise HTTPException(404, "there is no such recording")
-    headers = {"Content-Security-Policy": SANDBOX, "Cache-Control": "private, max-age=3600"}
-    return FileResponse(project.path(stored), media_type=kind, headers=headers)
+    return play(project, project.review.get(number).inputs.get(sense))
 
 
 def _page(request: Request, project: Project, kept: KeptAnswer | None, error: SeehearError | None = None) -> Response:
@@ -234,7 +226,7 @@ def _ask(project: Project, column: AnswerColumn | None, kept: KeptAnswer) -> Ask
         choices=choices,
         said=", ".join(labels) or "none of them",
         gone=any(not project.path(file).exists() for file in kept.inputs.values()),
-        sounds=[sense for sense, file in kept.inputs.items() if file.suffix.lstrip(".") in SOUND_TYPES],
+        sounds=[sense for sense, file in kept.inputs.items() if can_play(file)],
     )
 
 
@@ -281,8 +273,7 @@ def _write_empty(project: Project, kept: KeptAnswer) -> str:
             "nothing in it", where=kept.name, allowed="an answer that is drawn, on a picture that is there"
         )
     width, height = size
-    nothing = Drawing(background=EVERYTHING_ELSE if regions.has_background else None)
-    return regions.write(nothing, (height, width), "")
+    return regions.write(draw_nothing(regions), (height, width), "")
 
 
 def _draw_found(project: Project, kept: KeptAnswer) -> bytes | None:

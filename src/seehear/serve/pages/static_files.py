@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 FOREVER = "public, max-age=31536000, immutable"
+FOREVER_PRIVATE = "private, max-age=31536000, immutable"  # of what belongs to a project
 TYPES = {
     "css": "text/css",
     "js": "text/javascript",

@@ -26,8 +26,9 @@ from seehear.serve.pages.chapters import next_chapter, render_chapter
 from seehear.serve.pages.drawing import show_list
 from seehear.serve.pages.fields import Fields, parse_number, read_fields
 from seehear.serve.pages.open_projects import find_project, project_address
+from seehear.serve.pages.rendering import wants_json
 from seehear.serve.pages.routing import page_router
-from seehear.serve.pages.static_files import FOREVER
+from seehear.serve.pages.static_files import FOREVER_PRIVATE
 from seehear.serve.pages.thumbnails import SIDES_PX, find_thumbnail
 
 router = page_router()
@@ -120,7 +121,7 @@ async def add_kind(request: Request, slug: str) -> Response:
     fields = await read_fields(request)
     project = find_project(request, slug)
     change = await asyncio.to_thread(project.add_class, fields.last("name"))
-    if "application/json" in request.headers.get("accept", ""):
+    if wants_json(request):
         marks = mark_classes(await asyncio.to_thread(project.classes))
         return JSONResponse({"classes": [mark._asdict() for mark in marks]})
     return _back(request, fields, slug, change)
@@ -138,7 +139,7 @@ async def add_files(request: Request, slug: str) -> Response:
         uploads = [(each.filename or "", iter(partial(each.file.read, BLOCK), b"")) for each in sent]
         result = await asyncio.to_thread(project.add_uploads, uploads, kind)
     added, known, problems = len(result.ids), len(result.known), [str(each) for each in result.problems]
-    if "application/json" in request.headers.get("accept", ""):
+    if wants_json(request):
         return JSONResponse({"added": added, "known": known, "problems": problems})
     return await asyncio.to_thread(
         render_chapter, request, "added.html", project, "teach", added=added, known=known, problems=problems, kind=kind
@@ -184,7 +185,7 @@ def picture(request: Request, slug: str, number: int, version: str, size: str) -
         raise UsageError(f"the size {size!r}", allowed=", ".join(SIDES_PX))
     project = find_project(request, slug)
     content = find_thumbnail(project, project.example(number), size)
-    return Response(content, headers={"Cache-Control": FOREVER.replace("public", "private")}, media_type="image/jpeg")
+    return Response(content, headers={"Cache-Control": FOREVER_PRIVATE}, media_type="image/jpeg")
 
 
 def _list(request: Request, project: Project, column: AnswerColumn | None, after: int, done: Change | None) -> Response:

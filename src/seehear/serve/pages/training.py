@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from fastapi import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from seehear.amounts import format_duration
 from seehear.answers.selective import held_out_needed
@@ -23,6 +23,7 @@ from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.hundred import find_hundred
 from seehear.serve.pages.open_projects import find_project, project_address
+from seehear.serve.pages.progress_events import send_progress
 from seehear.serve.pages.quality import describe_quality, is_share, quality_of_figures
 from seehear.serve.pages.rendering import render_fragment
 from seehear.serve.pages.routing import page_router
@@ -162,26 +163,19 @@ async def resume(request: Request, slug: str, number: int) -> Response:
 
 @router.get("/p/{slug}/train/{number}/progress")
 async def progress(request: Request, slug: str, number: int) -> Response:
-    """Server-sent events: `progress` with HTML whenever it changes, and `done` at the end."""
+    """Server-sent events, as of `send_progress`."""
     project = find_project(request, slug)
     await asyncio.to_thread(project.jobs.get, number)  # an unknown job is an error, not an empty stream
-    return StreamingResponse(_watch(project, number), media_type="text/event-stream")
+    return send_progress(_watch(project, number))
 
 
 async def _watch(project: Project, number: int) -> AsyncIterator[str]:
-    before, reading = "", Progress(project)
-    while True:
-        job = await asyncio.to_thread(project.jobs.get, number)
-        if job.finished:
-            yield "event: done\ndata: \n\n"
-            return
+    reading = Progress(project)
+    while not (job := await asyncio.to_thread(project.jobs.get, number)).finished:
         if not job.alive:
             await asyncio.to_thread(project.jobs.restart)
         values = await asyncio.to_thread(reading.describe, job)
-        shown = render_fragment("progress.html", **values)
-        if shown != before:
-            before = shown
-            yield "event: progress\n" + "".join(f"data: {line}\n" for line in shown.splitlines()) + "\n"
+        yield render_fragment("progress.html", **values)
         await asyncio.sleep(LOOK_EVERY_S)
 
 

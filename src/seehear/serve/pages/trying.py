@@ -30,7 +30,7 @@ from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.demonstrating import add_unseen
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.open_projects import find_project, find_served, project_address
-from seehear.serve.pages.previews import Preview, Previews, make_previews
+from seehear.serve.pages.previews import SANDBOX, Preview, Previews, make_previews
 from seehear.serve.pages.rendering import render, wants_fragment
 from seehear.serve.pages.routing import page_router
 from seehear.serve.predict import answer_form, uploads_by_sense
@@ -39,7 +39,6 @@ from seehear.serve.uploads import Form, read_form
 router = page_router()
 PAGE = "page"  # where an answer was asked
 MOST_KEPT_BYTES = 16 << 20  # of a file that was tried, to learn from it
-SANDBOX = "default-src 'none'; sandbox"  # for untrusted files
 
 
 @dataclass(frozen=True)
