@@ -26,11 +26,6 @@ POINTS = 2000
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "projects"
-
-
-@pytest.fixture
 def browser(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
     pretend_training(monkeypatch, threads=True, bundle=finding.bundle)
     app = create_app(ServeSettings(projects=home), ModelRegistry())

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 import finding
 from pretended_training import pretend_training
-from reading_html import Element, find_inline, read_html
+from reading_html import find_inline, get, read_html
 from seehear.projects import Project
 from seehear.projects.job_process import run_job
 from seehear.serve.pages.thumbnails import SIDES_PX, find_size, find_thumbnail
@@ -26,11 +26,6 @@ from serving import client, picture_file
 HOSTILE = "<img src=x onerror=alert(1)>"
 CELL = '[{"label": "red cell", "xyxy": [1, 2, 30, 40]}, {"label": "white cell", "xyxy": [5, 6, 20, 16], "crowd": true}]'
 PICTURES = 10
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "projects"
 
 
 @pytest.fixture
@@ -44,12 +39,6 @@ def served(home: Path) -> Iterator[TestClient]:
             project.label([1], CELL)
             project.label([2], "[]")
         yield opened
-
-
-def get(served: TestClient, address: str, status: int = 200) -> Element:
-    answered = served.get(address)
-    assert answered.status_code == status, answered.text
-    return read_html(answered.text)
 
 
 def save(served: TestClient, number: int = 1, **fields: Any) -> Any:

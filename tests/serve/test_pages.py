@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from reading_html import Element, find_inline, read_html
+from reading_html import Element, find_inline, get, read_html
 from seehear.serve.pages import rendering, static_files
 from seehear.serve.pages.hundred import SQUARES, Hundred, allot
 from seehear.serve.pages.previews import Preview, Previews
@@ -27,12 +27,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     models = registry(**{"bright": ("image",), "loud": ("audio",), HOSTILE: ("image",)})
     with client(models, projects=tmp_path_factory.mktemp("projects")) as opened:
         yield opened
-
-
-def get(served: TestClient, address: str, status: int = 200) -> Element:
-    answered = served.get(address)
-    assert answered.status_code == status
-    return read_html(answered.text)
 
 
 def ask(served: TestClient, content: bytes, name: str, model: str = "bright") -> Element:

@@ -22,11 +22,6 @@ ADDRESS = "/p/birds/teach/1"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "projects"
-
-
-@pytest.fixture
 def served(home: Path) -> Iterator[TestClient]:
     """A project of two kinds with one recording of four seconds, which is in none of them."""
     with client(projects=home) as opened:

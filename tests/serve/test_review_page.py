@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 import scribe
 import tiny
 from made_projects import add_dark_and_bright, add_version, make_project
-from reading_html import Element, find_inline, read_html
+from reading_html import Element, get, post, read_html
 from seehear.answers.boxes import Boxes
 from seehear.answers.boxes.box import Box, parse_boxes
 from seehear.projects import Project
@@ -55,20 +55,6 @@ def ask(project: Project, folder: Path, level: float, name: str = "new", bundle:
     number = project.review.record(prediction, {"image": path}, version=1, source="api")
     assert number is not None
     return number
-
-
-def get(served: TestClient, address: str, status: int = 200) -> Element:
-    answered = served.get(address)
-    assert answered.status_code == status, answered.text
-    page = read_html(answered.text)
-    assert not find_inline(page)
-    return page
-
-
-def post(served: TestClient, address: str, status: int = 200, **fields: str | list[str]) -> Element:
-    answered = served.post(address, data=fields)
-    assert answered.status_code == status, answered.text
-    return read_html(answered.text)
 
 
 def buttons(page: Element) -> dict[str, Element]:
@@ -131,7 +117,8 @@ def test_back_shows_the_last_answer_again(served: TestClient, project: Project, 
     assert buttons(page)
     assert project.review.get(number).state == "waiting"
     assert project.counts().examples == 16
-    post(served, "/p/boards/review/back", status=409, change=change.attributes["value"])
+    again = served.post("/p/boards/review/back", data={"change": change.attributes["value"]})
+    assert again.status_code == 409
 
 
 def test_a_class_that_is_new_is_written(served: TestClient, project: Project, tmp_path: Path) -> None:
@@ -318,7 +305,9 @@ def test_what_is_kept_is_chosen_changed_back_and_deleted(served: TestClient, pro
 
 @pytest.mark.parametrize(("what", "days"), (("everything", "0"), ("unsure", "x"), ("unsure", "inf"), ("all", "3")))
 def test_settings_that_are_none_are_refused_in_words(served: TestClient, what: str, days: str) -> None:
-    page = post(served, "/p/boards/settings/keep", status=400, what=what, days=days)
+    refused = served.post("/p/boards/settings/keep", data={"what": what, "days": days})
+    assert refused.status_code == 400
+    page = read_html(refused.text)
     assert "That did not work." in page.text and "llowed: " in page.text
 
 

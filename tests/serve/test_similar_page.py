@@ -13,7 +13,7 @@ import soundfile
 from starlette.testclient import TestClient
 
 import tiny
-from reading_html import Element, find_inline, read_html
+from reading_html import Element, find_inline, get, read_html
 from seehear.api import Recogniser
 from seehear.errors import SeehearError
 from seehear.projects import Project, Query
@@ -23,11 +23,6 @@ from seehear.serve.pages import finding
 from serving import client, picture_file
 
 HERE = "/p/boards/teach/similar"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "projects"
 
 
 @pytest.fixture
@@ -48,12 +43,6 @@ def served(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
 def send(served: TestClient, kind: str, *levels: float) -> None:
     files = [("file", (f"{level}.png", picture_file(level))) for level in levels]
     assert served.post("/p/boards/teach/files", data={"put": kind}, files=files).status_code == 200
-
-
-def get(served: TestClient, address: str) -> Element:
-    answered = served.get(address)
-    assert answered.status_code == 200, answered.text
-    return read_html(answered.text)
 
 
 def found(page: Element) -> list[str]:

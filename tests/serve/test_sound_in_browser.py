@@ -28,11 +28,6 @@ CLASSES = {"classes": tiny.CLASSES, "several": False, "counts": (10, 10)}
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "projects"
-
-
-@pytest.fixture
 def browser(tmp_path: Path, home: Path) -> Iterator[Browser]:
     """Its microphone hears half a second of noise, then a second and a half of silence, again and again."""
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, RATE_HZ // 2)

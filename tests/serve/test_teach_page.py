@@ -8,17 +8,12 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from reading_html import Element, find_inline, read_html
+from reading_html import Element, find_inline, get, post, read_html
 from seehear.projects import Project, Query
 from serving import client, picture_file, sound_file
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 LEVELS = {"dark": (0.1, 0.2), "bright": (0.8, 0.9)}
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "projects"
 
 
 @pytest.fixture
@@ -31,18 +26,6 @@ def served(home: Path) -> Iterator[TestClient]:
             files = [("file", (f"{kind}-{level}.png", picture_file(level))) for level in levels]
             assert opened.post("/p/boards/teach/files", data={"put": kind}, files=files).status_code == 200
         yield opened
-
-
-def post(served: TestClient, address: str, **fields: str | list[str]) -> Element:
-    answered = served.post(address, data=fields)
-    assert answered.status_code == 200, answered.text
-    return read_html(answered.text)
-
-
-def get(served: TestClient, address: str) -> Element:
-    answered = served.get(address)
-    assert answered.status_code == 200, answered.text
-    return read_html(answered.text)
 
 
 def counts(page: Element) -> dict[str, str]:

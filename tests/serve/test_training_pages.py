@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from made_projects import add_dark_and_bright, make_project
 from pretended_training import pretend_training
-from reading_html import Element, find_inline, read_html
+from reading_html import get, post, read_html
 from seehear.projects import Project
 from seehear.projects.job_process import run_job
 from seehear.serve import open_projects
@@ -38,20 +38,6 @@ def models() -> ModelRegistry:
 def served(project: Project, models: ModelRegistry) -> Iterator[TestClient]:
     with client(models, projects=project.place.folder.parent) as opened:
         yield opened
-
-
-def get(served: TestClient, address: str) -> Element:
-    answered = served.get(address)
-    assert answered.status_code == 200, answered.text
-    page = read_html(answered.text)
-    assert not find_inline(page)
-    return page
-
-
-def post(served: TestClient, address: str, **fields: str) -> Element:
-    answered = served.post(address, data=fields)
-    assert answered.status_code == 200, answered.text
-    return read_html(answered.text)
 
 
 def train(served: TestClient, project: Project) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from starlette.testclient import TestClient
+
 _VOID = {"meta", "link", "img", "input", "br", "hr", "rect", "path", "circle"}
 
 
@@ -73,3 +75,19 @@ def find_inline(page: Element) -> list[str]:
             if name == "style" or name.startswith(("on", "hx-on"))
         ]
     return found
+
+
+def get(served: TestClient, address: str, status: int = 200) -> Element:
+    """A page, after checking its status and that the content policy refuses nothing of it."""
+    answered = served.get(address)
+    assert answered.status_code == status, answered.text
+    page = read_html(answered.text)
+    assert not find_inline(page)
+    return page
+
+
+def post(served: TestClient, address: str, **fields: str | list[str]) -> Element:
+    """The page that is shown after a form was sent."""
+    answered = served.post(address, data=fields)
+    assert answered.status_code == 200, answered.text
+    return read_html(answered.text)
