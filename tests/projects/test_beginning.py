@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import tiny
-from pretended_training import RESULT
+from pretended_training import dark_or_bright
 from reading_html import read_html
 from seehear.cli import run
 from seehear.errors import UsageError
@@ -19,7 +19,7 @@ from serving import client, picture_file
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    write_bundle(tmp_path / "light.seehear", tiny.bundle(results={"image": RESULT}))
+    write_bundle(tmp_path / "light.seehear", dark_or_bright())
     return tmp_path / "light.seehear"
 
 

@@ -112,7 +112,7 @@ def test_answers_that_another_version_disputes_come_first_and_like_ones_are_spre
     project: Project, tmp_path: Path
 ) -> None:
     add_version(project, 1)
-    add_version(project, 2, tiny.bundle(answer={"classes": tiny.CLASSES[::-1], "several": False, "counts": (10, 10)}))
+    add_version(project, 2, tiny.exchanged())
     likes = [ask(project, draw(tmp_path / f"{i}.png", 0.9 + i / 50), 1) for i in range(3)]
     other = ask(project, draw(tmp_path / "other.png", 0.05), 1)
     assert project.review.examine() == 4

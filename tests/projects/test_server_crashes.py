@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import tiny
 from benchmarks.server_kills import Told, kill_servers
 from made_projects import add_dark_and_bright, make_project
-from pretended_training import RESULT
+from pretended_training import dark_or_bright
 from seehear.runtime.bundle import write_bundle
 
 KILLS = 12
@@ -22,8 +21,7 @@ KILLS = 12
 def test_what_was_answered_survives_kills_of_the_server_its_workers_and_jobs(tmp_path: Path) -> None:
     with make_project(tmp_path / "home") as project:
         add_dark_and_bright(project, tmp_path)
-    answer = {"classes": tiny.CLASSES, "several": False, "counts": (10, 10)}
-    write_bundle(tmp_path / "model.seehear", tiny.bundle(answer=answer, results={"image": RESULT}))
+    write_bundle(tmp_path / "model.seehear", dark_or_bright())
     told = Told()
     killed = list(kill_servers(tmp_path / "home", tmp_path / "model.seehear", KILLS, seed=0, told=told))
     assert len(killed) == KILLS and len(Counter(killed)) > 1

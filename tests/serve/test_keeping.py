@@ -207,8 +207,7 @@ def test_a_damaged_project_fails_no_answer_and_says_why(
 def test_what_was_kept_is_examined_while_nobody_asks(
     served: TestClient, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    swapped = {"classes": tiny.CLASSES[::-1], "several": False, "counts": (10, 10)}
-    add_version(project, 2, tiny.bundle(answer=swapped))
+    add_version(project, 2, tiny.exchanged())
     project.review.keep(30)
     monkeypatch.setattr(keeping, "EXAMINE_EVERY_S", 0.05)
     ask(served, picture_file(0.9))

@@ -67,8 +67,7 @@ def test_names_of_models() -> None:
 @pytest.mark.slow
 def test_no_answer_fails_or_is_mixed_while_models_are_replaced(file: Path, tmp_path: Path) -> None:
     """The other model has the names of its classes exchanged, so that every answer shows which of the two gave it."""
-    opposite = tiny.bundle(answer={"classes": tiny.CLASSES[::-1], "several": False, "counts": (10, 10)})
-    write_bundle(tmp_path / "opposite.seehear", opposite)
+    write_bundle(tmp_path / "opposite.seehear", tiny.exchanged())
     models = ModelRegistry({"bright": file})
     answers: Counter[tuple[int, bool, str]] = Counter()
     with client(models, waiting=200) as served, ThreadPoolExecutor(3) as pool:

@@ -24,7 +24,6 @@ from serving import sound_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 RATE_HZ = 48_000
-CLASSES = {"classes": tiny.CLASSES, "several": False, "counts": (10, 10)}
 
 
 @pytest.fixture
@@ -91,7 +90,7 @@ def test_a_label_by_sound_from_the_microphone_to_live_answers(browser: Browser, 
         assert sum(0.4 < length_s < 1.2 for length_s in lengths_s) > len(spans) / 2  # the first and last are cut off
         (long,) = project.add_uploads([("pond.wav", [sound_file(0.5, seconds=30)])]).ids
     mark_stretches(browser, home, long)
-    promote(home, tiny.bundle("audio", answer=CLASSES))
+    promote(home, tiny.bundle("audio"))
     browser.open("/p/birds/try/live")
     press(browser, "l")
     browser.wait_for("It says")
@@ -160,7 +159,7 @@ def test_pictures_are_taken_and_tried_live(browser: Browser, home: Path) -> None
     check(browser)
     click(browser, "sh-camera [data-add]")
     browser.find(".kind[data-kind=dark] .thumb img")
-    promote(home, tiny.bundle(answer=CLASSES))
+    promote(home, tiny.bundle())
     browser.open("/p/birds/try/live")
     press(browser, "c")
     browser.wait_for("It says")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import onnx
-import onnx.parser
-
 import tiny
+from graphs import parse_graph
 from seehear.recipe import RiskCoverageCurve, SelectivePrediction
 from seehear.runtime.bundle import Bundle
 
@@ -24,7 +22,7 @@ RESULT = {
 
 def bundle(**changes: Any) -> Bundle:
     """Boxes in every picture: one of a red cell, 95 % sure, and one of a white cell, 60 % sure."""
-    graph = onnx.parser.parse_model(f"""
+    model = parse_graph(f"""
         <ir_version: 10, opset_import: ["" : 20]>
         finds (uint8[B,{SIDE},{SIDE},1] image) => (
             float[B,2,4] corners, float[B,2,2] logits, float[B,2,3] cells,
@@ -44,8 +42,6 @@ def bundle(**changes: Any) -> Bundle:
             embedded = Add(ood_score_image, one)
             embedding = Unsqueeze(embedded, c)
         }}""")
-    for constant in graph.graph.initializer:  # as raw bytes, as exports have them
-        constant.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(constant), constant.name))
     recipe = tiny.recipe(
         senses={"image": {**tiny.SIGHT, "height": SIDE, "width": SIDE}},
         kind="boxes",
@@ -54,7 +50,7 @@ def bundle(**changes: Any) -> Bundle:
         ood_threshold={"image": 0.5},
         **{"results": {"image": RESULT}, **changes},
     )
-    return Bundle(recipe=recipe, model=graph.SerializeToString(), weights=tiny.weights(), card="# Cells\n")
+    return Bundle(recipe=recipe, model=model, weights=tiny.weights(), card="# Cells\n")
 
 
 def _list(numbers: tuple[float, ...]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.parser
 from onnx import TensorProto, helper, numpy_helper
 
 GRAPH_NAME = "handmade"
@@ -30,4 +31,12 @@ def make_graph(
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.checker.check_model(made)
+    return bytes(made.SerializeToString())
+
+
+def parse_graph(text: str) -> bytes:
+    """A model as text, with its constants as raw bytes, as exports have them."""
+    made = onnx.parser.parse_model(text)
+    for constant in made.graph.initializer:
+        constant.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(constant), constant.name))
     return bytes(made.SerializeToString())

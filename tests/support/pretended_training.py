@@ -39,8 +39,7 @@ def hold_jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def dark_or_bright() -> Bundle:
-    answer = {"classes": tiny.CLASSES, "several": False, "counts": (10, 10)}
-    return tiny.bundle(answer=answer, results={"image": RESULT})
+    return tiny.bundle(results={"image": RESULT})
 
 
 def pretend_training(

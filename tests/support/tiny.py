@@ -143,5 +143,10 @@ def bundle(*senses: str, **changes: Any) -> Bundle:
     )
 
 
+def exchanged() -> Bundle:
+    """The same with the names of its classes exchanged: it says "dark" to what is bright."""
+    return bundle(answer={"classes": CLASSES[::-1], "several": False, "counts": (10, 10)})
+
+
 def picture(brightness: float, size: tuple[int, int] = (8, 8)) -> np.ndarray:
     return np.full((*size, 1), round(255 * brightness), np.uint8)
