@@ -32,6 +32,8 @@ class LabelStudioHost:
     def __init__(self, url: str, token: str) -> None:
         """Raises UsageError for what is not such a URL."""
         self._parts, self._token = split_address(url), token
+        # Reading the certificate authorities takes longer than fetching a picture, so it is done once.
+        self._tls = ssl.create_default_context() if self._parts.scheme == "https" else None
         self._access, self._access_until_s = "", 0.0
         self._refreshing = Lock()
 
@@ -58,11 +60,10 @@ class LabelStudioHost:
     ) -> Iterator[HTTPResponse]:
         """Raises InputError unless it is answered with 200. Redirects are not followed: they may lead anywhere."""
         host, port = self._parts.hostname or "", self._parts.port or PORTS[self._parts.scheme]
-        secure = self._parts.scheme == "https"
         connection = (
-            HTTPSConnection(host, port, timeout=STALL_S, context=ssl.create_default_context())
-            if secure
-            else HTTPConnection(host, port, timeout=STALL_S)
+            HTTPConnection(host, port, timeout=STALL_S)
+            if self._tls is None
+            else HTTPSConnection(host, port, timeout=STALL_S, context=self._tls)
         )
         try:
             connection.request(method, target, body, dict(headers))
