@@ -18,8 +18,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,11 +37,11 @@ from seehear.serve.pages.arriving import place_file
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.refusals import refuse, refuse_error
 from seehear.serve.settings import ServeSettings
+from seehear.serve.upload_folders import delete_old, find_folder, make_key
 
 router = APIRouter(prefix="/p/{slug}/uploads", tags=["Uploads that can be resumed"])
 VERSION = "1.0.0"
 FOLDER, DATA, ABOUT, RESULT = "uploads", "data", "about.json", "result.json"
-MOST_AGE_S = 24 * 3600
 BLOCK = 1 << 20
 CHECKSUMS = ("sha256", "sha1")
 CHECKSUM_MISMATCH = 460
@@ -90,9 +88,9 @@ async def create(request: Request, slug: str) -> Response:
     if length > settings.max_upload_bytes:
         raise HTTPException(413, f"larger than {settings.max_upload_bytes:,} bytes; --max-upload sets the limit")
     about = {"length": length, "metadata": _read_metadata(request)}
-    await asyncio.to_thread(_forget_old, project)
-    key = secrets.token_urlsafe(12)
-    await asyncio.to_thread(_make, _folder(project, key), about)
+    await asyncio.to_thread(delete_old, project, FOLDER)
+    key = make_key()
+    await asyncio.to_thread(_make, project.place.folder / FOLDER / key, about)
     return _answer(201, {"Location": f"{project_address(slug)}/uploads/{key}"})
 
 
@@ -232,22 +230,11 @@ def _offset(folder: Path) -> int:
     return (folder / DATA).stat().st_size
 
 
-def _folder(project: Project, key: str) -> Path:
-    return project.place.folder / FOLDER / key
-
-
 def _find(project: Project, key: str) -> Path:
-    folder = _folder(project, key)
-    if not re.fullmatch(r"[A-Za-z0-9_-]{16}", key) or not (folder / ABOUT).is_file():
+    folder = find_folder(project, FOLDER, key)
+    if folder is None or not (folder / ABOUT).is_file():
         raise HTTPException(404, "there is no such upload; it may have been deleted after a day")
     return folder
-
-
-def _forget_old(project: Project) -> None:
-    folder = project.place.folder / FOLDER
-    for each in folder.iterdir() if folder.is_dir() else ():
-        if time.time() - max(path.stat().st_mtime for path in (each, *each.iterdir())) > MOST_AGE_S:
-            delete(each)
 
 
 def _read_about(folder: Path) -> dict[str, Any]:

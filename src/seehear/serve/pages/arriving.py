@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -27,10 +25,10 @@ from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.rendering import wants_json
 from seehear.serve.pages.routing import page_router
+from seehear.serve.upload_folders import delete_old, find_folder, make_key
 
 router = page_router()
 FOLDER = "arriving"
-MOST_AGE_S = 24 * 3600
 MOST_PATH_LETTERS, MOST_DEPTH = 1000, 20
 BLOCK = 1 << 20
 
@@ -42,8 +40,8 @@ async def begin(request: Request, slug: str) -> Response:
     Form fields: file, an archive or a table, if that is all; look_for, if it is to be searched for more like something.
     """
     project = find_project(request, slug)
-    await asyncio.to_thread(_forget_old, project)
-    key = secrets.token_urlsafe(12)
+    await asyncio.to_thread(delete_old, project, FOLDER)
+    key = make_key()
     async with request.form(max_files=1, max_fields=10) as form:
         file = form.get("file")
         if isinstance(file, UploadFile) and file.filename:
@@ -125,9 +123,10 @@ def safe_path(path: str) -> PurePosixPath:
 
 
 def _place(project: Project, key: str) -> Path:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{16}", key):
+    place = find_folder(project, FOLDER, key)
+    if place is None:
         raise HTTPException(404, "nothing arrives under this address")
-    return project.place.folder / FOLDER / key
+    return place
 
 
 def _data(place: Path) -> Path:
@@ -168,10 +167,3 @@ def _placing(place: Path, path: str) -> Iterator[Path]:
     except OSError as error:
         what = f"{path[:100]!r} cannot be written: {error.strerror}"
         raise SeehearError(what, hint="make room, or check the permissions of the project's folder") from error
-
-
-def _forget_old(project: Project) -> None:
-    folder = project.place.folder / FOLDER
-    for place in folder.iterdir() if folder.is_dir() else ():
-        if time.time() - place.stat().st_mtime > MOST_AGE_S:
-            delete(place)
