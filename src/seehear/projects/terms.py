@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection
 
@@ -63,15 +64,21 @@ def expect_terms(recipe: Recipe, terms: Sequence[str]) -> Recipe:
     decoding = ANSWERS[recipe.kind].decoding
     if decoding is None or not terms:
         return recipe
-    written: list[str] = []
-    spec = recipe.answer
-    for term in terms:
-        try:
-            spec = decoding.with_hotwords(recipe.answer, [*written, term])
-        except UsageError:
-            continue
-        written.append(term)
-    return recipe.model_copy(update={"answer": spec})
+    expect = partial(decoding.with_hotwords, recipe.answer)
+    written = _find_writable(expect, [], terms)
+    return recipe.model_copy(update={"answer": expect(written)}) if written else recipe
+
+
+def _find_writable(expect: Callable[[Sequence[str]], Any], known: Sequence[str], terms: Sequence[str]) -> Sequence[str]:
+    """`known` and those of the terms that can be expected with it. Most can: the others are found by halving."""
+    try:
+        expect([*known, *terms])
+    except UsageError:
+        if len(terms) == 1:
+            return known
+        middle = len(terms) // 2
+        return _find_writable(expect, _find_writable(expect, known, terms[:middle]), terms[middle:])
+    return [*known, *terms]
 
 
 def find_new_words(before: str, after: str) -> Sequence[str]:
