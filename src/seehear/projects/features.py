@@ -68,6 +68,15 @@ class _Row(NamedTuple):
     vector: Array
 
 
+def embed_one(encoder: Encoder, inputs: Mapping[str, Any], name: str) -> Array:
+    """The vector (F,) of one thing, which is not kept. Raises its error if it cannot be read."""
+    (found,) = encoder.embed([inputs])
+    if found.vector is None:
+        error = found.errors[0]
+        raise error if error.where else error.at(name)
+    return np.asarray(found.vector, np.float32)
+
+
 class FeatureCache:
     """The features of one encoder, for whole items or for windows of one length."""
 
@@ -120,14 +129,6 @@ class FeatureCache:
         width = next((each.shape[1] for each in vectors), 0)
         stacked = np.concatenate([np.zeros((0, width), np.float32), *vectors])
         return Features(np.array(owners, np.int64), np.concatenate(spans), stacked)
-
-    def embed_one(self, inputs: Mapping[str, Any], name: str) -> Array:
-        """The vector (F,) of one thing, which is not kept. Raises its error if it cannot be read."""
-        (found,) = self._encoder.embed([inputs])
-        if found.vector is None:
-            error = found.errors[0]
-            raise error if error.where else error.at(name)
-        return np.asarray(found.vector, np.float32)
 
     def _embed(self, items: Sequence[Item], problems: list[RowProblem]) -> Iterator[tuple[Item, list[_Row]]]:
         """Each item with its rows, in order. What cannot be read has none, and is added to `problems`."""

@@ -21,7 +21,7 @@ from seehear.projects.columns import find_answer_column
 from seehear.projects.content_store import Staging, StoredFile
 from seehear.projects.editing import check_answer, check_class, require_column
 from seehear.projects.examples import NewExample, Query, Span, edit_new_classes
-from seehear.projects.features import Array, Encoder, FeatureCache, Features, Item
+from seehear.projects.features import Array, Encoder, FeatureCache, Features, Item, embed_one
 from seehear.projects.fields import Edit
 from seehear.projects.history import begin_change, describe_change, discard_if_empty, make_edits, shorten
 from seehear.projects.matches import Box, Candidate, LookFor, Match
@@ -51,7 +51,7 @@ class SimilaritySearch:
     def __init__(self, project: Project, encoder: Encoder, wanted: LookFor, among: Path | None = None) -> None:
         self._project, self._encoder, self._wanted, self._among = project, encoder, wanted, among
         self._name, self._query_inputs = self._read_query()
-        self._query = FeatureCache(Path(), encoder, None).embed_one(self.query_inputs, self._name)
+        self._query = embed_one(encoder, self.query_inputs, self._name)
         self._cache = FeatureCache(project.place.folder / FOLDER, encoder, self._choose_window())
 
     @cached_property
@@ -146,7 +146,8 @@ class SimilaritySearch:
     def _to_example(self, found: Candidate, staging: Staging) -> tuple[str, Mapping[str, StoredFile], Span | None]:
         if found.example is not None:
             example = self._project.example(found.example)
-            return example.name, {sense: example.inputs[sense] for sense in self.read_inputs(found)}, found.span_s
+            known = {sense: file for sense, file in example.inputs.items() if sense in self._encoder.senses}
+            return example.name, known, found.span_s
         inputs = self.read_inputs(found)
         files = {sense: staging.add(path_of(source)) for sense, source in inputs.items()}
         return Path(found.file).name, files, find_span(inputs.values())
@@ -220,7 +221,7 @@ class SimilaritySearch:
             if own.any():
                 vector: Array = features.vectors[rows[own][0]]
                 return vector
-        return self._cache.embed_one(self.read_inputs(found), str(found))
+        return embed_one(self._encoder, self.read_inputs(found), str(found))
 
     @cached_property
     def _place_by_candidate(self) -> Mapping[Candidate, int]:
