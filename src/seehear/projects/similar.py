@@ -44,14 +44,15 @@ SAME_S = 0.002  # between times that are printed with three digits
 class SimilaritySearch:
     """One search: what is looked for, and where.
 
-    among   a folder, an archive or a file; by default the project's examples without an answer
+    among          a folder, an archive or a file; by default the project's examples without an answer
+    query_inputs   see `read_query`
     Raises UsageError for what does not exist, InputError if what is looked for cannot be read.
     """
 
     def __init__(self, project: Project, encoder: Encoder, wanted: LookFor, among: Path | None = None) -> None:
         self._project, self._encoder, self._wanted, self._among = project, encoder, wanted, among
-        self._name, self._query_inputs = self._read_query()
-        self._query = embed_one(encoder, self.query_inputs, self._name)
+        name, self.query_inputs = read_query(project, encoder.senses, wanted)
+        self._query = embed_one(encoder, self.query_inputs, name)
         self._cache = FeatureCache(project.place.folder / FOLDER, encoder, self._choose_window())
 
     @cached_property
@@ -63,7 +64,7 @@ class SimilaritySearch:
             return [(item, Candidate(None, item.name)) for item in list_files(self._among, senses, folder)]
         found = []
         for each in self._project.examples(Query(answered=False), limit=None):
-            inputs = self._inputs(each.inputs, each.span_s)
+            inputs = _locate(self._project, senses, each.inputs, each.span_s)
             if inputs:
                 key = NewExample("", {sense: each.inputs[sense] for sense in inputs}, each.span_s).digest
                 found.append((Item(each.name, key, inputs), Candidate(each.id, span_s=None)))
@@ -110,11 +111,6 @@ class SimilaritySearch:
                     break
         return matches
 
-    @cached_property
-    def query_inputs(self) -> Mapping[str, Any]:
-        """What is looked for, by sense: a file, an excerpt of one, or the pixels in a box."""
-        return self._query_inputs if self._wanted.box is None else _crop(self._query_inputs, self._wanted.box)
-
     def read_inputs(self, candidate: Candidate) -> Mapping[str, Input]:
         """What to read for something that was found. Raises UsageError if it is not there any more."""
         return read_found(self._project, self._encoder.senses, candidate, self._among)
@@ -152,33 +148,11 @@ class SimilaritySearch:
         files = {sense: staging.add(path_of(source)) for sense, source in inputs.items()}
         return Path(found.file).name, files, find_span(inputs.values())
 
-    def _inputs(self, files: Mapping[str, StoredFile], span_s: Span | None) -> dict[str, Input]:
-        return _locate(self._project, self._encoder.senses, files, span_s)
-
-    def _read_query(self) -> tuple[str, Mapping[str, Input]]:
-        """(the name of what is looked for, the whole of its inputs)."""
-        wanted = self._wanted
-        if wanted.example is not None:
-            example = self._project.example(wanted.example)
-            name, inputs = example.name, self._inputs(example.inputs, wanted.span_s or example.span_s)
-        elif wanted.answer is not None:
-            kept = self._project.review.get(wanted.answer)
-            name, inputs = kept.name, self._inputs(kept.inputs, wanted.span_s or kept.span_s)
-        elif wanted.path is not None:
-            name = wanted.path.name
-            inputs = {sense: take_span(wanted.path, wanted.span_s) for sense in self._encoder.senses}
-        else:
-            raise UsageError("nothing to look for", allowed="an example, a kept answer or a file")
-        if not inputs:
-            senses = ", ".join(self._encoder.senses)
-            raise UsageError("the model reads nothing of this example", where=name, allowed=senses)
-        return name, inputs
-
     def _choose_window(self) -> float | None:
         """Only recordings are cut, and only if nothing else has to be aligned with them."""
         if len(self._encoder.senses) > 1:
             return None
-        ((sense, source),) = self._query_inputs.items()
+        ((sense, source),) = self.query_inputs.items()
         if SENSES[sense].pitch_s is None:
             return None
         seconds = SENSES[sense].grid(SENSES[sense].read(source)).duration_s
@@ -226,6 +200,27 @@ class SimilaritySearch:
     @cached_property
     def _place_by_candidate(self) -> Mapping[Candidate, int]:
         return {candidate: place for place, (_, candidate) in enumerate(self._places)}
+
+
+def read_query(project: Project, senses: Sequence[str], wanted: LookFor) -> tuple[str, Mapping[str, Any]]:
+    """(the name of what is looked for; by sense, a file, an excerpt of one, or the pixels in a box).
+
+    Raises UsageError for what does not exist, InputError for a picture that cannot be read.
+    """
+    inputs: Mapping[str, Input]
+    if wanted.example is not None:
+        example = project.example(wanted.example)
+        name, inputs = example.name, _locate(project, senses, example.inputs, wanted.span_s or example.span_s)
+    elif wanted.answer is not None:
+        kept = project.review.get(wanted.answer)
+        name, inputs = kept.name, _locate(project, senses, kept.inputs, wanted.span_s or kept.span_s)
+    elif wanted.path is not None:
+        name, inputs = wanted.path.name, {sense: take_span(wanted.path, wanted.span_s) for sense in senses}
+    else:
+        raise UsageError("nothing to look for", allowed="an example, a kept answer or a file")
+    if not inputs:
+        raise UsageError("the model reads nothing of this example", where=name, allowed=", ".join(senses))
+    return name, inputs if wanted.box is None else _crop(inputs, wanted.box)
 
 
 def read_found(

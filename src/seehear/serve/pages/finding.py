@@ -20,7 +20,7 @@ from seehear.errors import UsageError
 from seehear.projects import Candidate, LookFor, Project
 from seehear.projects.features import Encoder
 from seehear.projects.matches import parse_box
-from seehear.projects.similar import SimilaritySearch, VersionEncoder, read_found, search_similar
+from seehear.projects.similar import SimilaritySearch, VersionEncoder, read_found, read_query, search_similar
 from seehear.senses import SENSES
 from seehear.serve.pages.arriving import find_arrived
 from seehear.serve.pages.chapters import render_chapter
@@ -180,9 +180,10 @@ def sound(request: Request, slug: str, asked: Question, of: str = "") -> Respons
 
 def _inputs(request: Request, slug: str, asked: Asked, of: str) -> Mapping[str, Any]:
     project = find_project(request, slug)
+    senses = _find_encoder(request, project).senses
     if not of:
-        return _open(request, project, asked).query_inputs
-    return read_found(project, _find_encoder(request, project).senses, Candidate.parse(of), _among(project, asked))
+        return read_query(project, senses, asked.look_for())[1]
+    return read_found(project, senses, Candidate.parse(of), _among(project, asked))
 
 
 def _open(request: Request, project: Project, asked: Asked) -> SimilaritySearch:
