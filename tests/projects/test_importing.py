@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import zipfile
 from pathlib import Path
@@ -198,3 +199,16 @@ def test_folders_whose_name_cannot_be_seen_are_no_classes(undecided: Project, tm
         "an empty answer",
         "a class whose name cannot be seen: '\\u2800'",
     }
+
+
+def test_a_row_with_a_region_whose_class_cannot_be_seen_is_left_out(undecided: Project, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "cells", 4)
+    names = ["cell", "dot", "\u3164", "cell"]
+    boxes = [json.dumps([{"label": name, "xyxy": [1, 1, 4, 4]}]) for name in names]
+    with (tmp_path / "cells" / "boxes.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = zip(sorted(path.name for path in (tmp_path / "cells").glob("*.png")), boxes, strict=True)
+        csv.writer(file).writerows([("image", "boxes"), *rows])
+    added = undecided.import_data(tmp_path / "cells" / "boxes.csv", answer="boxes")
+    assert len(added.ids) == 3
+    assert {problem.what for problem in added.problems} == {"a class whose name cannot be seen: '\\u3164'"}
+    assert undecided.classes() == ["cell", "dot"]

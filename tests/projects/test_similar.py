@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -102,6 +103,17 @@ def test_what_is_confirmed_becomes_one_change_that_can_be_undone(project: Projec
     assert len(project.find(Query(stratum="bright"))) == 3
     project.undo(change)
     assert len(project.find(Query(stratum="bright"))) == 1
+
+
+def test_the_classes_of_regions_that_are_confirmed_are_classes_of_the_project(tmp_path: Path) -> None:
+    with Project.create("Cells", answer="boxes", home=tmp_path / "home") as project:
+        project.add([write_picture(tmp_path / f"{b:.2f}.png", b) for b in (0.1, 0.9)])
+        search = search_similar(project, 2, encoder=Counting("image"))
+        search.compute()
+        cell = json.dumps([{"label": "nucleus", "xyxy": [1, 1, 4, 4]}])
+        search.confirm([each.candidate for each in search.rank()], cell)
+        assert project.example(1).answers == {"boxes": cell}
+        assert project.classes() == ["nucleus"]
 
 
 def test_what_was_refused_is_not_found_again_and_moves_the_order(project: Project) -> None:

@@ -13,7 +13,7 @@ from seehear.amounts import format_count
 from seehear.projects.columns import find_answer_column
 from seehear.projects.content_store import ContentStore, Staging
 from seehear.projects.database import Database
-from seehear.projects.editing import check_class, check_text
+from seehear.projects.editing import check_classes, check_text
 from seehear.projects.examples import Added, NewExample, add_examples, edit_new_classes, save_files
 from seehear.projects.history import describe_change, discard_if_empty, make_edits
 from seehear.projects.schema import files, inputs, prediction_inputs
@@ -38,7 +38,7 @@ def add_staged(
     store.publish(staging, known.values())
     column = find_answer_column(connection)
     cells = [each.answers[column.heading] for each in new if column and column.heading in each.answers]
-    names = dict.fromkeys(check_class(name) for cell in cells if column for name in column.classes(cell))
+    names = dict.fromkeys(name for cell in cells if column for name in check_classes(column, cell))
     done = make_edits(connection, change, edit_new_classes(connection, names), done)
     stored = [
         replace(

@@ -30,7 +30,7 @@ def label(
     """Set the answer of examples; None takes it away. See `Project.label`."""
     cell = None if answer is None else check_answer(column, answer)
     stratum = "" if cell is None else column.stratum(cell)
-    names = [] if cell is None else [check_class(name) for name in column.classes(cell)]
+    names = [] if cell is None else check_classes(column, cell)
     count = format_count(len(set(ids)), "example")
     if cell is None:
         what = f"took the answer from {count}"
@@ -169,6 +169,11 @@ def check_class(name: str) -> str:
     if len(name) > LONGEST_CLASS:
         raise UsageError(f"a class with {len(name):,} characters: {shorten(name)}", allowed=f"{LONGEST_CLASS}")
     return name
+
+
+def check_classes(column: AnswerColumn, cell: str) -> list[str]:
+    """All classes in a cell. Raises UsageError as `check_class` does."""
+    return [check_class(name) for name in column.classes(cell)]
 
 
 def _is_visible(letter: str) -> bool:

@@ -19,7 +19,7 @@ from seehear.problems import RowProblem
 from seehear.projects.arrivals import READING, Arriving, stage_examples
 from seehear.projects.columns import ANSWER, SENSES, AnswerColumn, find_answer_column, read_setting
 from seehear.projects.content_store import Staging, StoredFile
-from seehear.projects.editing import check_cell, check_class
+from seehear.projects.editing import check_cell, check_classes
 from seehear.projects.examples import Added, NewExample
 from seehear.projects.fields import Edit
 
@@ -216,13 +216,13 @@ def _stand_alone(table: Table) -> Iterator[str | InputError | None]:
 
 
 def _check_cell(cell: str | None, column: AnswerColumn | None) -> str | InputError | None:
-    """A cell as a person could type it, or why not: the name of a folder need not be a name for a class."""
+    """A cell as a person could type it, or why not: the name of a folder or a region need not be one for a class."""
     if cell is None or column is None:
         return None
     try:
         trimmed = check_cell(cell)
-        check_class(column.stratum(trimmed))
-    except UsageError as error:
+        check_classes(column, trimmed)
+    except (InputError, UsageError) as error:
         return InputError(error.what, allowed=error.allowed, hint=error.hint)
     return trimmed
 

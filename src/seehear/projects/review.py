@@ -17,7 +17,7 @@ from seehear.errors import UsageError
 from seehear.events import Listener, ignore_events
 from seehear.projects import review_examination
 from seehear.projects.columns import find_answer_column
-from seehear.projects.editing import check_answer, check_class, require_column, set_settings
+from seehear.projects.editing import check_answer, check_classes, require_column, set_settings
 from seehear.projects.examples import NewExample, add_examples, edit_new_classes
 from seehear.projects.fields import Edit
 from seehear.projects.history import begin_change, make_edits, shorten
@@ -276,7 +276,7 @@ class Review:
             done = make_edits(connection, change, [Edit("review", None, str(number), WAITING, state)])
             column = require_column(find_answer_column(connection))
             cell = None if cell is None else check_answer(column, cell)
-            names = [] if cell is None else map(check_class, column.classes(cell))
+            names = [] if cell is None else check_classes(column, cell)
             done = make_edits(connection, change, edit_new_classes(connection, names), done)
             example = NewExample(
                 kept.name,

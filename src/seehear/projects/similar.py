@@ -19,7 +19,7 @@ from seehear.problems import RowProblem
 from seehear.projects.adding import add_staged
 from seehear.projects.columns import find_answer_column
 from seehear.projects.content_store import Staging, StoredFile
-from seehear.projects.editing import check_answer, check_class, require_column
+from seehear.projects.editing import check_answer, check_classes, require_column
 from seehear.projects.examples import NewExample, Query, Span, edit_new_classes
 from seehear.projects.features import Array, Encoder, FeatureCache, Features, Item, embed_one
 from seehear.projects.fields import Edit
@@ -123,10 +123,10 @@ class SimilaritySearch:
             with self._project.database.writing() as connection:
                 column = require_column(find_answer_column(connection))
                 cell = check_answer(column, answer)
-                stratum = check_class(column.stratum(cell))
-                what = f"put {format_count(len(found), 'similar example')} into {shorten(stratum or cell)}"
+                classes = check_classes(column, cell)
+                what = f"put {format_count(len(found), 'similar example')} into {shorten(column.stratum(cell) or cell)}"
                 change = begin_change(connection, self._project.who, what)
-                edits = edit_new_classes(connection, [stratum])
+                edits = edit_new_classes(connection, classes)
                 edits += [
                     Edit("answer", each.example, column.heading, None, cell)
                     for each in found
