@@ -81,7 +81,7 @@ class Lines:
             case Started(task):
                 self._started[task], self._shown_s[task] = event, self._clock()
             case Measured():
-                self._measured = _quality(event)
+                self._measured = describe_quality(event)
             case Advanced(task, done, note) if self._clock() - self._shown_s[task] >= INTERVAL_S:
                 self._shown_s[task] = self._clock()
                 words = f"{task}: {_amount(self._started[task], done)}", note, self._measured
@@ -127,7 +127,7 @@ class Bars:
                 started, bar = self._tasks[task]
                 self._progress.update(bar, completed=done, amount=_amount(started, done), note=note)
             case Measured(task):
-                self._progress.update(self._tasks[task][1], measured=_quality(event))
+                self._progress.update(self._tasks[task][1], measured=describe_quality(event))
             case Finished(task):
                 self._progress.remove_task(self._tasks.pop(task)[1])
                 if not self._tasks:
@@ -142,7 +142,7 @@ def _amount(started: Started, done: float) -> str:
     return f"{done:,.0f}{total} {started.unit}"
 
 
-def _quality(measured: Measured) -> str:
+def describe_quality(measured: Measured) -> str:
     return f"{measured.metric} {measured.value:.3g} on {format_count(measured.examples, 'held-out example')}"
 
 

@@ -131,12 +131,13 @@ def show(  # noqa: PLR0913 - one argument for each flag
             if column is None and not json:
                 typer.echo("It has no kind of answer yet: add a table, or folders of classes.", err=True)
             return
-        if not opened.examples(query, limit=1) and not json:
+        page = opened.examples(query)
+        if not page and not json:
             typer.echo(f"No such examples in {opened.slug}", err=True)
-        while page := opened.examples(query):
+        while page:
             for each in page:
                 typer.echo(to_json_line(each.to_json()) if json else _format_example(each))
-            query = query._replace(after=page[-1].id)
+            page = opened.examples(query._replace(after=page[-1].id))
 
 
 @project.command()

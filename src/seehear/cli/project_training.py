@@ -1,8 +1,8 @@
-"""`seehear project train|jobs|watch|cancel|resume|versions|promote|rollback|compare|review|keep`."""
+"""`seehear project train|jobs|watch|cancel|resume|versions|promote|rollback|compare|review|keep|terms`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,11 +10,12 @@ import typer
 
 from seehear.amounts import format_count, format_duration
 from seehear.cli import options
-from seehear.cli.display import Display
+from seehear.cli.display import Display, describe_quality
 from seehear.cli.project import Home, Name, Who, open_project
 from seehear.cli.project import project as project
 from seehear.errors import UsageError
 from seehear.escaping import escape_unprintable, to_json_line
+from seehear.events import Measured
 from seehear.files import PROJECTS_FOLDER
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def jobs(name: Name, home: Home = Path(PROJECTS_FOLDER), json: options.Json = Fa
         opened.jobs.restart()
         found = opened.jobs.list()
         none = f"No trainings yet. Start one: {options.program_name()} project train {opened.slug}"
-        _print_list(json, found, _describe_job, none)
+        _print_list(json, [each.to_json() for each in found], map(_describe_job, found), none)
 
 
 @project.command()
@@ -103,7 +104,7 @@ def versions(name: Name, home: Home = Path(PROJECTS_FOLDER), json: options.Json 
     with open_project(name, home) as opened:
         found = opened.versions.list()
         none = f"No versions yet. Train one: {options.program_name()} project train {opened.slug}"
-        _print_list(json, found, _describe_version, none)
+        _print_list(json, [each.to_json() for each in found], map(_describe_version, found), none)
 
 
 @project.command()
@@ -163,7 +164,7 @@ def review(  # noqa: PLR0913 - each flag is an argument
             empty = "Nothing to review: no kept answer waits"
             if found.keeping().what == "nothing":
                 empty += f". Keep answers: {options.program_name()} project keep {opened.slug} --days 30"
-            _print_list(json, queue, _describe_kept, empty)
+            _print_list(json, [each.to_json() for each in queue], map(_describe_kept, queue), empty)
             return
         chosen: Mapping[str, Callable[[], Any]] = {
             **({"accept": lambda: found.accept(answer)} if accept else {}),
@@ -231,12 +232,7 @@ def terms(
             opened.terms.remove(term)
         found = opened.terms.list()
         empty = f"No terms yet. Add one: {options.program_name()} project terms {opened.slug} --add TERM"
-        if json:
-            _print(json, list(found), str)
-        elif found:
-            typer.echo("\n".join(map(escape_unprintable, found)))
-        else:
-            typer.echo(empty, err=True)
+        _print_list(json, list(found), map(escape_unprintable, found), empty)
 
 
 def _print(json: bool, value: Any, describe: Callable[[], str]) -> None:
@@ -245,10 +241,10 @@ def _print(json: bool, value: Any, describe: Callable[[], str]) -> None:
         typer.echo(text)
 
 
-def _print_list(json: bool, found: Sequence[Any], describe: Callable[[Any], str], none: str) -> None:
-    """A line for each; if there are none, say so on stderr."""
-    _print(json, [each.to_json() for each in found], lambda: "\n".join(map(describe, found)))
-    if not found and not json:
+def _print_list(json: bool, values: Sequence[Any], lines: Iterable[str], none: str) -> None:
+    """One line of JSON, or a line for each; if there are none, say so on stderr."""
+    _print(json, values, lambda: "\n".join(lines))
+    if not values and not json:
         typer.echo(none, err=True)
 
 
@@ -274,8 +270,7 @@ def _describe_job(job: Job) -> str:
     parts += [f"version {job.version}"] if job.version is not None else []
     parts += [job.error] if job.error else []
     if not job.finished and (quality := job.progress.get("quality")):
-        examples = format_count(quality["examples"], "held-out example")
-        parts += [f"{quality['metric']} {quality['value']:.3g} on {examples}"]
+        parts += [describe_quality(Measured(**quality))]
     if not job.finished and (left_s := job.progress.get("seconds_left")):
         parts += [f"{job.progress['task']}, about {format_duration(left_s)} left"]
     return escape_unprintable(", ".join(parts))
