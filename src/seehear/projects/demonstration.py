@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,10 +34,7 @@ def create_demo(home: str | Path = HOME, *, who: str | None = None, listen: List
         for name in CLASSES:
             project.add_class(name)
         project.import_data(made.examples, listen=listen)
-        unseen = project.place.folder / UNSEEN
-        unseen.mkdir()
-        for path in made.unseen.iterdir():
-            (unseen / path.name).write_bytes(path.read_bytes())
+        shutil.copytree(made.unseen, project.place.folder / UNSEEN)
     return project
 
 

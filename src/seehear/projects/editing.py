@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from seehear.amounts import format_count
 from seehear.errors import InputError, UsageError
 from seehear.projects.columns import AnswerColumn, read_setting
-from seehear.projects.examples import Query, edit_new_classes, list_classes, list_ids, read_examples
+from seehear.projects.examples import Query, edit_new_classes, list_classes, list_ids
 from seehear.projects.fields import FIELDS, PRESENT, Edit
 from seehear.projects.history import LONGEST_SHOWN, begin_change, discard_if_empty, make_edits, shorten
 from seehear.projects.schema import LONGEST_CLASS
@@ -94,12 +94,12 @@ def _rename_in_answers(connection: Connection, column: AnswerColumn, name: str, 
         for removed in (False, True)
         for number in list_ids(connection, column.heading, query._replace(removed=removed), None)
     ]
-    cells = {each.id: each.answers[column.heading] for each in read_examples(connection, ids)}
-    renamed = {number: new if regions is None else regions.rename(cell, name, new) for number, cell in cells.items()}
+    heading = column.heading
+    cells = FIELDS["answer"].read(connection, [Edit("answer", number, heading, None, None) for number in ids])
     return [
-        Edit("answer", number, column.heading, cell, renamed[number])
-        for number, cell in cells.items()
-        if name in column.classes(cell)
+        Edit("answer", number, heading, cell, new if regions is None else regions.rename(cell, name, new))
+        for number in ids
+        if (cell := cells[number, heading]) and name in column.classes(cell)
     ]
 
 

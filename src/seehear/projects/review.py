@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 NONE_OF_THESE = "none_of_these"  # metadata of an example that belongs to no class
 MOST_ORDERED = 2000  # of the most useful answers, among which the order is diverse
 MOST_REMEMBERED = 20  # of the last reviews, from which the next ones differ
+_DONE = predictions.c.reviewed_at_s.is_not(None), predictions.c.state != WAITING  # an undo sets the time, too
 BLIND_EVERY = 10  # one in this many is reviewed without seeing the answer
 _SAID = {
     ACCEPTED: "accepted the answer to",
@@ -176,9 +177,8 @@ class Review:
 
     def recent(self, limit: int = 3) -> Sequence[Reviewed]:
         """What this person reviewed, skipped or dismissed last, newest first, with the change to undo."""
-        done = predictions.c.reviewed_at_s.is_not(None), predictions.c.state != WAITING
-        mine = *done, predictions.c.reviewed_by == self._project.who
-        select = sa.select(predictions.c.id, predictions.c.reviewed_at_s).where(*mine)
+        mine = predictions.c.reviewed_by == self._project.who
+        select = sa.select(predictions.c.id, predictions.c.reviewed_at_s).where(*_DONE, mine)
         with self._project.database.reading() as connection:
             rows = connection.execute(select.order_by(predictions.c.reviewed_at_s.desc()).limit(limit)).all()
             found = []
@@ -254,8 +254,7 @@ class Review:
 
     def _last_reviewed(self, connection: Connection) -> Sequence[Any]:
         """The last answers that anybody reviewed, with their embeddings, newest first."""
-        done = predictions.c.reviewed_at_s.is_not(None), predictions.c.state != WAITING
-        select = sa.select(predictions.c.number, predictions.c.embedding).where(*done)
+        select = sa.select(predictions.c.number, predictions.c.embedding).where(*_DONE)
         return connection.execute(select.order_by(predictions.c.reviewed_at_s.desc()).limit(MOST_REMEMBERED)).all()
 
     def _put_away(self, number: int, state: str) -> int:
