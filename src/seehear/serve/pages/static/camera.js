@@ -2,7 +2,7 @@
 
 import { openDevice } from "./devices.js";
 import { chosenKind, chooseKindsByKeys } from "./kinds.js";
-import { sendForm } from "./sending.js";
+import { sendForm, stampNow } from "./sending.js";
 
 const EVERY_MS = 400; // while the button is held
 const JPEG_QUALITY = 0.92;
@@ -136,7 +136,7 @@ class Camera extends HTMLElement {
   async send() {
     const body = new FormData();
     body.append("put", chosenKind(this));
-    const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+    const stamp = stampNow();
     for (const [i, each] of this.pictures.entries()) body.append("file", each, `camera ${stamp} ${i + 1}.jpg`);
     this.addPart.disabled = true;
     const { answer, problem } = await sendForm(this.dataset.address, body, this.addPart, "Adding…");

@@ -2,8 +2,9 @@
 // Without this script, the form inside has a table with the same numbers.
 
 import { boxBetween, isBox, overlap, pointsOf, resized, shifted, simplified, snap, withCorner } from "./geometry.js";
+import { wordsOf } from "./parts.js";
 import { Picture } from "./picture.js";
-import { sendUntilAnswered, wordsOf } from "./saving.js";
+import { sendUntilAnswered } from "./saving.js";
 
 const CLICK_PX = 4; // a pointer that moved less was not dragged
 const NEAR_PX = 12; // of the first corner, where a click ends an outline

@@ -1,6 +1,7 @@
 // <sh-look>: asks about what the camera sees, one picture at a time, and shows the newest answer.
 
 import { showCamera, takePicture } from "./camera.js";
+import { readPart, wordsOf } from "./parts.js";
 
 const EVERY_MS = 150; // at least, between two pictures
 const WAIT_MS = 1000; // after a picture that was refused because too many wait
@@ -65,16 +66,19 @@ class Look extends HTMLElement {
     window.htmx?.process(answer);
   }
 
-  // The answer as a part of the page, which the server's template has escaped; null if there is none.
+  // The answer as a part of the page; null if there is none.
   async ask(address) {
     const body = new FormData();
     body.append("file", await takePicture(this.parts.view), "camera.jpg");
     try {
       const response = await fetch(address, { method: "POST", body, headers: { "HX-Request": "true" } });
-      const part = document.createElement("template");
-      part.innerHTML = await response.text();
-      this.say(response.ok ? "" : part.content.textContent.trim());
-      return response.ok ? part.content.firstElementChild : null;
+      if (!response.ok) {
+        this.say(await wordsOf(response));
+        return null;
+      }
+      const { firstElementChild } = await readPart(response);
+      this.say("");
+      return firstElementChild;
     } catch {
       this.say("seehear does not answer. Start it again with `seehear serve`.");
       return null;

@@ -1,6 +1,8 @@
 // <sh-proposal>: lets the version that answers write down what is said, for somebody to correct. It fills in a field that
 // is still empty; what it is unsure of is listed below, and F8 selects one after another.
 
+import { readPart } from "./parts.js";
+
 class Proposal extends HTMLElement {
   connectedCallback() {
     this.field = document.querySelector("#answer");
@@ -15,9 +17,7 @@ class Proposal extends HTMLElement {
     this.textContent = "Writing a proposal…";
     try {
       const response = await fetch(this.dataset.address, { headers: { "HX-Request": "true" } });
-      const part = document.createElement("template");
-      part.innerHTML = await response.text(); // made by the server's template, which escapes
-      this.replaceChildren(part.content);
+      this.replaceChildren(await readPart(response));
     } catch {
       this.textContent = "There is no proposal: seehear does not answer.";
       return;

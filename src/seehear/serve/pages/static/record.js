@@ -5,7 +5,7 @@ import { toClock } from "./clock.js";
 import { Microphone, describeLevel } from "./devices.js";
 import { chosenKind, chooseKindsByKeys } from "./kinds.js";
 import { drawPeaks } from "./peaks.js";
-import { sendForm } from "./sending.js";
+import { sendForm, stampNow } from "./sending.js";
 import { cutAtPauses, cutEvery, join, toWav } from "./sound.js";
 
 const TAP_MS = 400; // a shorter press starts, and the next one stops
@@ -59,8 +59,7 @@ class Record extends HTMLElement {
 
   press() {
     this.pressedAt = performance.now();
-    if (this.busy) this.stop();
-    else this.start();
+    this.toggle();
   }
 
   release() {
@@ -127,8 +126,7 @@ class Record extends HTMLElement {
     this.length.textContent = toClock(seconds).slice(0, -1);
     this.ring.setAttribute("stroke-dasharray", `${(100 * (seconds % RING_S)) / RING_S} 100`);
     const shown = new Float32Array(SHOWN_S * PEAKS_PER_S);
-    const newest = this.levels.slice(-shown.length);
-    shown.set(newest);
+    shown.set(this.levels.slice(-shown.length));
     drawPeaks(this.canvas, shown);
     const level = describeLevel(Math.max(...this.levels.slice(-LEVEL_S * PEAKS_PER_S)));
     this.say(`${level}${this.source ? ` Microphone: ${this.source}.` : ""}`);
@@ -235,7 +233,7 @@ class Record extends HTMLElement {
   async send() {
     const body = new FormData();
     const pieces = this.chosen;
-    body.append("file", toWav(this.samples, this.rate), `recording ${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.wav`);
+    body.append("file", toWav(this.samples, this.rate), `recording ${stampNow()}.wav`);
     body.append("put", chosenKind(this));
     const whole = this.querySelector("input[name=cut]:checked").value === "whole";
     if (!whole) for (const [start, end] of pieces) body.append("stretch", `${start.toFixed(3)}-${end.toFixed(3)}`);

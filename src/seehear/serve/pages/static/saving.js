@@ -1,5 +1,7 @@
 // Sends a form until the server answers. What is on the page stays there in the meantime.
 
+import { wordsOf } from "./parts.js";
+
 const PAUSE_MS = 3000;
 
 // `tell` says in words what goes wrong. Resolves to what the server answered, or to null if it refused.
@@ -22,11 +24,4 @@ export async function sendUntilAnswered(address, fields, tell, kept) {
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
-}
-
-// The text of an error, which comes as a part of a page.
-export async function wordsOf(response) {
-  const part = document.createElement("template");
-  part.innerHTML = await response.text();
-  return part.content.textContent.replace(/\s+/g, " ").trim();
 }

@@ -2,6 +2,7 @@
 // <sh-files>: files are sent some at a time, so that sending thousands takes little memory and can be stopped.
 // Without this script, both work as plain forms.
 
+import { wordsOf } from "./parts.js";
 import { isLarge, Refused, send, sendInPieces } from "./uploads.js";
 
 class Kinds extends HTMLElement {
@@ -96,12 +97,6 @@ function takeSome(files, first) {
   return files.slice(first, end);
 }
 
-function readText(html) {
-  const part = document.createElement("template");
-  part.innerHTML = html;
-  return part.content.textContent.trim().replace(/\s+/g, " ");
-}
-
 class Files extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
@@ -149,7 +144,7 @@ class Files extends HTMLElement {
       for (const file of files) body.append("file", file);
       const headers = { Accept: "application/json", "HX-Request": "true" }; // an error is a part of a page
       const response = await send(this.form.action, { method: "POST", body, headers }, say);
-      return response.ok ? await response.json() : { refused: readText(await response.text()) };
+      return response.ok ? await response.json() : { refused: await wordsOf(response) };
     } catch (error) {
       return { refused: error.message };
     }
@@ -219,7 +214,7 @@ class Arriving extends HTMLElement {
         body.append("path", path);
         body.append("file", file);
         const response = await send(`${address}/file`, { method: "POST", body }, say);
-        if (!response.ok) throw new Refused(readText(await response.text()));
+        if (!response.ok) throw new Refused(await wordsOf(response));
       }
       const { then } = this.dataset; // an address to which the key of what arrived is added
       location.assign(then ? then + address.split("/").at(-1) : address);
