@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import scribe
+import squares
 import tiny
 from made_projects import add_dark_and_bright, add_version, make_project
 from reading_html import Element, get, post, read_html
@@ -19,7 +19,6 @@ from seehear.answers.boxes import Boxes
 from seehear.answers.boxes.box import Box, parse_boxes
 from seehear.projects import Project
 from seehear.projects import review as review_module
-from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle
 from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.runtime.predictor import Predictor
@@ -214,12 +213,14 @@ def test_a_transcript_is_corrected_beside_its_sound(tmp_path: Path) -> None:
         assert project.terms.list() == []
 
 
-def test_boxes_are_drawn_accepted_or_opened_on_teach(tmp_path: Path) -> None:
-    spec = {"classes": ("cell",), "counts": (1,), "pictures": 1, "max_boxes": 1, "sides_px": (4.0, 4.0, 4.0)}
-    recipe = Recipe.model_validate(tiny.recipe().model_dump() | {"kind": "boxes", "answer": spec})
+@pytest.mark.parametrize("promoted", [True, False])
+def test_boxes_are_drawn_accepted_or_opened_on_teach(tmp_path: Path, promoted: bool) -> None:
+    """The version that answers is loaded; any other is read from its file."""
     found = Boxes((Box("cell", (8, 8, 40, 40), 0.6),), classes=("cell",))
     with Project.create("Smears", answer="boxes", senses=["image"], home=tmp_path) as project:
-        add_version(project, 1, replace(tiny.bundle(), recipe=recipe))
+        add_version(project, 1, squares.bundle(answer=squares.SPEC | {"classes": ("cell",)}))
+        if promoted:
+            project.versions.promote(1)
         project.review.keep(30)
         numbers = []
         for name, level in (("a", 0.3), ("b", 0.6), ("c", 0.8)):

@@ -18,12 +18,13 @@ from seehear.projects.columns import AnswerColumn
 from seehear.projects.kept_answers import ACCEPTED, CORRECTED, DISMISSED, NONE, NOTHING, SKIPPED, WAITING, KeptAnswer
 from seehear.projects.review import Reviewed, is_blind
 from seehear.projects.terms import find_new_words
+from seehear.recipe import Recipe
 from seehear.runtime.bundle import read_bundle
 from seehear.serve.keeping import Keeper
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.drawing import draw_nothing
 from seehear.serve.pages.fields import Fields, read_fields
-from seehear.serve.pages.open_projects import find_project, project_address
+from seehear.serve.pages.open_projects import find_project, find_served, project_address
 from seehear.serve.pages.playing import can_play, play
 from seehear.serve.pages.previews import draw_preview
 from seehear.serve.pages.routing import page_router
@@ -138,7 +139,7 @@ def picture(request: Request, slug: str, number: int, version: str, size: str) -
         raise UsageError(f"the size {size!r}", allowed=", ".join(SIDES_PX))
     project = find_project(request, slug)
     kept = project.review.get(number)
-    content = (_draw_found(project, kept) if size != "small" else None) or find_thumbnail(project, kept, size)
+    content = (_draw_found(request, project, kept) if size != "small" else None) or find_thumbnail(project, kept, size)
     return Response(content, headers={"Cache-Control": FOREVER_PRIVATE}, media_type="image/jpeg")
 
 
@@ -276,18 +277,25 @@ def _write_empty(project: Project, kept: KeptAnswer) -> str:
     return regions.write(draw_nothing(regions), (height, width), "")
 
 
-def _draw_found(project: Project, kept: KeptAnswer) -> bytes | None:
+def _draw_found(request: Request, project: Project, kept: KeptAnswer) -> bytes | None:
     """The picture with what the version found on it; None for answers without positions, or a version that is gone."""
     column = project.answer_column()
     if column is None or column.kind.spatial is None or kept.version is None:
         return None
     sense, source = next(iter(project.sources(kept).items()))
     try:
-        recipe = read_bundle(project.versions.check_file(kept.version)).recipe
+        recipe = _find_recipe(request, project, kept.version)
         answer = ANSWERS[recipe.kind].read(kept.cell, recipe.answer)
         return draw_preview(sense, source, answer, project.classes()).content
     except SeehearError:
         return None
+
+
+def _find_recipe(request: Request, project: Project, version: int) -> Recipe:
+    """That of a version. The one that answers is loaded already. Raises SeehearError for a version that is gone."""
+    if version == project.versions.served_number():
+        return find_served(request, project).recogniser.recipe
+    return read_bundle(project.versions.check_file(version)).recipe
 
 
 def _to_review(slug: str, number: int | None = None) -> Response:
