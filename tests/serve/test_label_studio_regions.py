@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from seehear.answers.mask import Mask, MaskSpec
 from seehear.answers.score import Score
-from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.serve.label_studio.brush import encode_brush
 from seehear.serve.label_studio.labeling_config import Control, FileTag
 from seehear.serve.label_studio.regions import FORMS, Match, to_results
@@ -56,8 +55,7 @@ def test_long_runs_of_a_brush() -> None:
 def results(answer: Any, kind: str, values: tuple[str, ...] = (), size: tuple[int, int] = (8, 8)) -> list[Any]:
     control = Control("c", kind, ["img"], values)
     to_values = next(forms[kind] for forms in FORMS.values() if kind in forms)
-    prediction = Prediction(ExampleSource("a"), answer, 0.9, True)
-    return to_results(prediction, Match(control, {"image": IMAGE}, to_values), size)
+    return to_results(answer, Match(control, {"image": IMAGE}, to_values), size)
 
 
 def test_masks() -> None:

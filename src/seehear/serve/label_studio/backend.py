@@ -152,14 +152,14 @@ async def _answer(request: Request, model: ServedModel, match: Match, task: _Tas
 
 
 def _open(files: TaskFiles, match: Match, task: _Task, on_disk: list[Path]) -> dict[str, Upload]:
-    opened: dict[str, Upload] = {}
-    for sense, tag in match.files.items():
-        opened[sense] = files.open(task.data.get(tag.field), task.id, on_disk)
-    return opened
+    return {sense: files.open(task.data.get(tag.field), task.id, on_disk) for sense, tag in match.files.items()}
 
 
 def _to_results(prediction: Prediction, match: Match, uploads: Mapping[str, Upload]) -> list[dict[str, Any]]:
-    return to_results(prediction, match, _picture_size(match, uploads))
+    """None unless the answer is accepted. Only then is the picture decoded again, for its size."""
+    if prediction.answer is None or not prediction.accepted:
+        return []
+    return to_results(prediction.answer, match, _picture_size(match, uploads))
 
 
 def _picture_size(match: Match, uploads: Mapping[str, Upload]) -> Size:

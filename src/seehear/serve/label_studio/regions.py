@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from seehear.answers import Answer
 from seehear.answers.boxes import Boxes, BoxesSpec
 from seehear.answers.label import Label, LabelSpec
 from seehear.answers.mask import Mask, MaskSpec
@@ -20,7 +21,6 @@ from seehear.answers.score import Score, ScoreSpec
 from seehear.answers.text import Text, TextSpec
 from seehear.errors import UsageError
 from seehear.recipe import Recipe
-from seehear.runtime.prediction import Prediction
 from seehear.senses import SENSES
 from seehear.serve.label_studio.brush import encode_brush
 from seehear.serve.label_studio.labeling_config import WHERE, Control, FileTag, LabelingConfig
@@ -69,10 +69,8 @@ def match_config(config: LabelingConfig, recipe: Recipe) -> Match:
     return Match(control, files, to_values)
 
 
-def to_results(prediction: Prediction, match: Match, size: Size) -> list[Value]:
-    """The regions of one answer; none unless it is accepted."""
-    if prediction.answer is None or not prediction.accepted:
-        return []
+def to_results(answer: Answer, match: Match, size: Size) -> list[Value]:
+    """The regions of an accepted answer."""
     control = match.control
     width, height = size
     shape = {"original_width": width, "original_height": height, "image_rotation": 0} if width else {}
@@ -85,7 +83,7 @@ def to_results(prediction: Prediction, match: Match, size: Size) -> list[Value]:
             **shape,
             **value,
         }
-        for value in match.to_values(prediction.answer, control, size)
+        for value in match.to_values(answer, control, size)
     ]
 
 
