@@ -32,6 +32,7 @@ ROWS = 512  # of one file of the cache
 OVERLAP = 0.5  # of neighbouring windows
 WHOLE = 1.5  # windows: up to this length, a recording is compared as a whole
 Array = NDArray[np.float32]
+_Block = Mapping[str, NDArray[Any]]  # one file of the cache
 
 
 class Encoder(Protocol):
@@ -83,6 +84,7 @@ class FeatureCache:
     def __init__(self, folder: Path, encoder: Encoder, window_s: float | None) -> None:
         self._encoder, self._window_s = encoder, window_s
         self.folder = folder / encoder.name / ("whole" if window_s is None else f"{window_s:g}s")
+        self._read: dict[Path, _Block] = {}  # files are written once, and never changed
 
     def find_missing(self, items: Sequence[Item]) -> list[Item]:
         """Those whose features are not computed yet, each content once."""
@@ -191,12 +193,13 @@ class FeatureCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.folder / f"{secrets.token_hex(8)}.npz", content.getvalue())
 
-    def _blocks(self) -> Iterator[Mapping[str, NDArray[Any]]]:
+    def _blocks(self) -> Iterator[_Block]:
         for path in sorted(self.folder.glob("*.npz")):
-            try:
-                with np.load(path, allow_pickle=False) as stored:
-                    block = {name: stored[name] for name in ("keys", "owners", "spans_s", "vectors")}
-            except Exception:  # however it is damaged, its features are computed again
-                path.unlink(missing_ok=True)
-                continue
-            yield block
+            if path not in self._read:
+                try:
+                    with np.load(path, allow_pickle=False) as stored:
+                        self._read[path] = {name: stored[name] for name in ("keys", "owners", "spans_s", "vectors")}
+                except Exception:  # however it is damaged, its features are computed again
+                    path.unlink(missing_ok=True)
+                    continue
+            yield self._read[path]
