@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import sys
-import wave
 from io import BytesIO
 from typing import Any
 
@@ -15,6 +14,7 @@ from label_studio_sdk.converter.brush import decode_rle
 from label_studio_sdk.label_interface import LabelInterface
 from label_studio_sdk.label_interface.objects import PredictionValue
 from PIL import Image
+from wave_files import encode_loud
 
 ADDRESS = f"{sys.argv[1]}/label-studio"
 RECTANGLES = """<View><Image name="img" value="$image"/><RectangleLabels name="box" toName="img">
@@ -39,16 +39,6 @@ def picture() -> str:
     return data_uri(file.getvalue(), "image/png")
 
 
-def sound() -> str:
-    file = BytesIO()
-    with wave.open(file, "wb") as writing:
-        writing.setnchannels(1)
-        writing.setsampwidth(2)
-        writing.setframerate(16_000)
-        writing.writeframes(np.full(8000, 30_000, "<i2").tobytes())
-    return data_uri(file.getvalue(), "audio/wav")
-
-
 def ask(model: str, config: str, data: dict[str, str]) -> list[dict[str, Any]]:
     """The regions of one task, after Label Studio has accepted them."""
     interface = LabelInterface(config)
@@ -70,8 +60,8 @@ def ask(model: str, config: str, data: dict[str, str]) -> list[dict[str, Any]]:
 
 (box,) = ask("squares", RECTANGLES, {"image": picture()})
 assert [round(box["value"][name], 1) for name in ("x", "y", "width", "height")] == [25, 50, 12.5, 12.5], box
-assert ask("loud", CHOICES, {"audio": sound()})[0]["value"] == {"choices": ["bright"]}
-assert ask("notes", WORDS, {"audio": sound()})[0]["value"] == {"text": ["a b"]}
+assert ask("loud", CHOICES, {"audio": data_uri(encode_loud(), "audio/wav")})[0]["value"] == {"choices": ["bright"]}
+assert ask("notes", WORDS, {"audio": data_uri(encode_loud(), "audio/wav")})[0]["value"] == {"text": ["a b"]}
 (brush,) = ask("masks", BRUSH, {"image": picture()})
 painted = decode_rle(brush["value"]["rle"]).reshape(64, 64, 4)[..., 3] > 0
 assert 32 <= painted.sum() <= 256, painted.sum()

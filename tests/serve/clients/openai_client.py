@@ -6,11 +6,10 @@ import base64
 import math
 import struct
 import sys
-import wave
-from io import BytesIO
 from typing import Any
 
 import openai
+from wave_files import encode_wave
 
 LOUD = 0.9
 CLIENT = openai.OpenAI(base_url=f"{sys.argv[1]}/v1", api_key="none", max_retries=0, timeout=60)
@@ -27,13 +26,7 @@ def samples(*seconds: float, rate_hz: int) -> bytes:
 
 
 def sound() -> tuple[str, bytes]:
-    file = BytesIO()
-    with wave.open(file, "wb") as writing:
-        writing.setnchannels(1)
-        writing.setsampwidth(2)
-        writing.setframerate(16_000)
-        writing.writeframes(samples(0.1, 0.4, rate_hz=16_000))
-    return "a.wav", file.getvalue()
+    return "a.wav", encode_wave(samples(0.1, 0.4, rate_hz=16_000))
 
 
 def transcribe(**options: Any) -> Any:

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import wave
-from io import BytesIO
 
 import numpy as np
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
+from wave_files import encode_loud
 
 CLIENT = InferenceServerClient(sys.argv[1].removeprefix("http://"))
-
-
-def sound() -> bytes:
-    file = BytesIO()
-    with wave.open(file, "wb") as writing:
-        writing.setnchannels(1)
-        writing.setsampwidth(2)
-        writing.setframerate(16_000)
-        writing.writeframes(np.full(8000, 30_000, "<i2").tobytes())
-    return file.getvalue()
 
 
 assert CLIENT.is_server_live()
@@ -31,7 +20,7 @@ assert "binary_tensor_data" in CLIENT.get_server_metadata()["extensions"]
 assert CLIENT.get_model_metadata("loud")["inputs"][0]["name"] == "audio"
 
 files = InferInput("audio", [2], "BYTES")
-files.set_data_from_numpy(np.array([sound(), b"damaged"], object), binary_data=True)
+files.set_data_from_numpy(np.array([encode_loud(), b"damaged"], object), binary_data=True)
 answered = CLIENT.infer("loud", [files])
 assert answered.as_numpy("answer").tolist() == [b"bright", b""], answered.as_numpy("answer")
 assert answered.as_numpy("accepted").dtype == bool
