@@ -52,10 +52,10 @@ def test_long_runs_of_a_brush() -> None:
     assert np.array_equal(decode_brush(encode_brush(inside), inside.shape)[..., 3] > 0, inside)
 
 
-def results(answer: Any, kind: str, values: tuple[str, ...] = (), size: tuple[int, int] = (8, 8)) -> list[Any]:
+def results(answer: Any, kind: str, values: tuple[str, ...] = ()) -> list[Any]:
     control = Control("c", kind, ["img"], values)
     to_values = next(forms[kind] for forms in FORMS.values() if kind in forms)
-    return to_results(answer, Match(control, {"image": IMAGE}, to_values), size)
+    return to_results(answer, Match(control, {"image": IMAGE}, to_values), (8, 8))
 
 
 def test_masks() -> None:
@@ -63,13 +63,12 @@ def test_masks() -> None:
     pixels[2:6, 1:5] = 1
     mask = Mask.from_pixels(pixels, SPEC)
     (brush,) = results(mask, "brushlabels", ("cat",))
+    assert brush["original_width"] == 8
     assert brush["value"]["brushlabels"] == ["cat"], "a class without a label is the background"
     assert np.array_equal(decode_brush(brush["value"]["rle"], (8, 8))[..., 3] > 0, pixels == 1)
     (polygon,) = results(mask, "polygonlabels", ("cat",))
     assert polygon["value"]["points"] == [[12.5, 25], [62.5, 25], [62.5, 75], [12.5, 75]]
     assert results(mask.reject_items(), "brushlabels", ("cat",)) == [], "a class whose pixels are not accepted"
-    wide = results(mask, "brushlabels", ("cat",), size=(8, 8))
-    assert wide[0]["original_width"] == 8
 
 
 @pytest.mark.parametrize(("kind", "value"), [("number", 3.6), ("rating", 4)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,14 @@ def send(served: TestClient, kind: str, *levels: float) -> None:
 
 def found(page: Element) -> list[str]:
     return [each.attributes["value"] for each in page.all("input", name="yes") if each.attributes["type"] == "checkbox"]
+
+
+def wait_until(served: TestClient, ready: Callable[[Element], bool]) -> Element:
+    """The page of the first example once it is ready, or as it is after 20 seconds."""
+    end_s = time.monotonic() + 20
+    while not ready(page := get(served, f"{HERE}?example=1")) and time.monotonic() < end_s:
+        time.sleep(0.05)
+    return page
 
 
 def test_the_most_similar_come_first_and_can_be_looked_at(served: TestClient) -> None:
@@ -134,9 +142,7 @@ def test_many_are_compared_in_the_background_with_progress(served: TestClient, m
     assert "Looking for more like this" in page.text
     with served.stream("GET", f"/p/boards/teach/{progress.attributes['data-source']}") as events:
         assert "event: done" in "".join(events.iter_text())
-    end_s = time.monotonic() + 20
-    while not found(page := get(served, f"{HERE}?example=1")) and time.monotonic() < end_s:
-        time.sleep(0.05)
+    page = wait_until(served, lambda page: bool(found(page)))
     assert found(page) == ["5", "4", "3", "2"]
 
 
@@ -149,16 +155,10 @@ def test_a_search_that_fails_says_why_and_can_be_tried_again(
     monkeypatch.setattr(finding, "AT_ONCE", 0)
     with monkeypatch.context() as patched:
         patched.setattr(FeatureCache, "compute", fail)
-        pages = [get(served, f"{HERE}?example=1")]
-        end_s = time.monotonic() + 20
-        while "stopped" not in pages[-1].text and time.monotonic() < end_s:
-            time.sleep(0.05)
-            pages.append(get(served, f"{HERE}?example=1"))
-    assert "the disk is full" in pages[-1].text
-    assert not pages[-1].all("sh-progress")
-    end_s = time.monotonic() + 20
-    while not found(page := get(served, f"{HERE}?example=1")) and time.monotonic() < end_s:
-        time.sleep(0.05)
+        page = wait_until(served, lambda page: "stopped" in page.text)
+    assert "the disk is full" in page.text
+    assert not page.all("sh-progress")
+    page = wait_until(served, lambda page: bool(found(page)))
     assert found(page) == ["5", "4", "3", "2"]
 
 
