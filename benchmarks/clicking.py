@@ -40,14 +40,15 @@ def is_installed() -> bool:
 def measure_clicks_s(address: str, picture: Path, times: int) -> Sequence[float]:
     """Seconds from a choice to the answer, for each of several choices, on the page of one model."""
     content = base64.b64encode(picture.read_bytes()).decode()
-    with _browser() as driver:
+    with open_browser() as driver:
         driver.get(address)
         taken_ms = [float(driver.execute_async_script(CHOOSE, content)) for _ in range(WARM_UP + times)]
     return [each / 1000 for each in taken_ms[WARM_UP:]]
 
 
 @contextmanager
-def _browser() -> Iterator[Any]:
+def open_browser() -> Iterator[Any]:
+    """A driver of Chromium without a window, with a profile of its own."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()

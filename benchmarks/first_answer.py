@@ -23,6 +23,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from benchmarks.clicking import open_browser
+
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 900
 PORT = 8799
@@ -37,7 +39,7 @@ def main() -> None:
         began_s = time.perf_counter()
         program = _install(wheel, options.extras, Path(folder) / "environment")
         _say("installed", began_s)
-        with _serving(program, Path(folder)), _browser(Path(folder)) as driver:
+        with _serving(program, Path(folder)), open_browser() as driver:
             _drive(driver, began_s)
 
 
@@ -66,19 +68,6 @@ def _serving(program: Path, folder: Path) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait()
-
-
-@contextmanager
-def _browser(folder: Path) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    for way in ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"):
-        options.add_argument(way)
-    options.binary_location = "/usr/bin/chromium"
-    driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
-    try:
-        yield driver
-    finally:
-        driver.quit()
 
 
 def _drive(driver: webdriver.Chrome, began_s: float) -> None:
