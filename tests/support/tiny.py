@@ -6,9 +6,9 @@ import struct
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from graphs import Input, Shape, make_graph
 from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, Training
 from seehear.runtime.bundle import Bundle
 
@@ -50,14 +50,14 @@ def model(*senses: str) -> bytes:
     Not finite for a picture that is black all over. The embedding is (x, sqrt(1 - x^2)). ood_score_image is how far
     the pixels of a picture range, 0 to 1; ood_score_audio is always 0.
     """
-    senses = senses or ("image",)
-    return bytes(_model(senses).SerializeToString())
+    return _model(senses or ("image",))
 
 
-def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
-    nodes, inputs, outputs, x = [], [], ["logits", "embedding"], {}
+def _model(senses: tuple[str, ...]) -> bytes:
+    inputs: dict[str, Input] = {}
+    nodes, outputs, x = [], ["logits", "embedding"], {}
     if "image" in senses:
-        inputs.append(helper.make_tensor_value_info("image", TensorProto.UINT8, ["B", 8, 8, 1]))
+        inputs["image"] = TensorProto.UINT8, ["B", 8, 8, 1]
         outputs.append("ood_score_image")
         x["image"] = "brightness"
         nodes += [
@@ -74,8 +74,8 @@ def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
             helper.make_node("Sub", ["range", "one"], ["ood_score_image"]),
         ]
     if "audio" in senses:
-        inputs.append(helper.make_tensor_value_info("audio", TensorProto.FLOAT, ["B", "T"]))
-        inputs.append(helper.make_tensor_value_info("audio_samples", TensorProto.INT64, ["B"]))
+        inputs["audio"] = TensorProto.FLOAT, ["B", "T"]
+        inputs["audio_samples"] = TensorProto.INT64, ["B"]
         outputs.append("ood_score_audio")
         x["audio"] = "loudness"
         nodes += [
@@ -87,7 +87,7 @@ def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
             helper.make_node("Mul", ["samples", "zero"], ["ood_score_audio"]),
         ]
     if len(senses) > 1:
-        inputs.append(helper.make_tensor_value_info("present", TensorProto.BOOL, ["B", 2]))
+        inputs["present"] = TensorProto.BOOL, ["B", 2]
         nodes += [
             helper.make_node("Gather", ["present", "first"], ["seen"], axis=1),
             helper.make_node("Where", ["seen", "brightness", "loudness"], ["x"]),
@@ -116,21 +116,8 @@ def _model(senses: tuple[str, ...]) -> onnx.ModelProto:
         "weight": np.array([[-20, 20]], np.float32),
     }
     used = {name for node in nodes for name in node.input}
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        inputs,
-        [
-            helper.make_tensor_value_info(
-                name, TensorProto.FLOAT, ["B", 2] if name in ("logits", "embedding") else ["B"]
-            )
-            for name in outputs
-        ],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items() if name in used],
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    onnx.checker.check_model(made)
-    return made
+    shapes: dict[str, Shape] = {name: ["B", 2] if name in ("logits", "embedding") else ["B"] for name in outputs}
+    return make_graph(nodes, inputs, shapes, {name: value for name, value in constants.items() if name in used})
 
 
 def weights(header: bytes = b'{"w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}') -> bytes:
