@@ -22,8 +22,6 @@ from PIL import Image
 
 from browsing import Browser, browsing
 from seehear.projects import Project, Query, create_demo
-from seehear.serve.app import create_app
-from seehear.serve.settings import ServeSettings
 
 OUT = Path("docs/pictures/tour")
 WIDTHS_PX, THEMES = (1280, 390), ("light", "dark")
@@ -115,7 +113,7 @@ def _take_answers(project: Project) -> None:
 
 
 def take(home: Path, steps: Sequence[Step], out: Path, every: bool) -> None:
-    with TemporaryDirectory() as profile, browsing(create_app(ServeSettings(projects=home)), Path(profile)) as browser:
+    with TemporaryDirectory() as profile, browsing(home, Path(profile)) as browser:
         for step in steps:
             variants = [(width, theme) for width in WIDTHS_PX for theme in THEMES]
             for width, theme in variants if every else [(1280, "light"), *step.others]:

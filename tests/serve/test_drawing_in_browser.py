@@ -15,9 +15,6 @@ import finding
 from browsing import Browser, browsing
 from pretended_training import pretend_training
 from seehear.projects import Project
-from seehear.serve.app import create_app
-from seehear.serve.models import ModelRegistry
-from seehear.serve.settings import ServeSettings
 from serving import picture_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -28,8 +25,7 @@ POINTS = 2000
 @pytest.fixture
 def browser(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
     pretend_training(monkeypatch, threads=True, bundle=finding.bundle)
-    app = create_app(ServeSettings(projects=home), ModelRegistry())
-    with browsing(app, tmp_path) as opened:
+    with browsing(home, tmp_path) as opened:
         yield opened
 
 
@@ -40,13 +36,6 @@ def add_pictures(browser: Browser, tmp_path: Path) -> None:
     browser.find("#files").send_keys("\n".join(map(str, paths)))
     browser.press("Add them")
     browser.find(".film li:nth-child(4)")
-
-
-def check(browser: Browser) -> None:
-    for width, theme in ((390, "dark"), (1280, "light")):
-        browser.resize(width, theme)
-        assert not browser.inaccessible(), (width, theme, browser.driver.current_url)
-        assert not browser.overflows(), (width, browser.driver.current_url)
 
 
 def drag(browser: Browser, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -60,13 +49,6 @@ def drag(browser: Browser, start: tuple[float, float], end: tuple[float, float])
     browser.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", picture)
     actions = ActionChains(browser.driver).move_to_element_with_offset(picture, *at(start)).click_and_hold()
     actions.move_to_element_with_offset(picture, *at(end)).release().perform()
-
-
-def press(browser: Browser, *keys: str) -> None:
-    actions = ActionChains(browser.driver)
-    for key in keys:
-        actions.send_keys(key)
-    actions.perform()
 
 
 def boxes_of(home: Path, number: int) -> list[dict[str, Any]]:
@@ -85,7 +67,7 @@ def test_boxes_from_the_first_picture_to_proposals(browser: Browser, home: Path,
     browser.find("#name").send_keys("Smears")
     browser.press("Begin")
     add_pictures(browser, tmp_path)
-    check(browser)
+    browser.check()
     browser.press("Draw")
     for name in ("red cell", "white cell"):
         browser.find("#new-class").send_keys(name, Keys.ENTER)
@@ -93,14 +75,14 @@ def test_boxes_from_the_first_picture_to_proposals(browser: Browser, home: Path,
     drag(browser, (0.1, 0.1), (0.4, 0.5))
     browser.wait_for("white cell, box 1 of 1")
     drag(browser, (0.5, 0.5), (0.9, 0.9))
-    press(browser, "1")
+    browser.press_keys("1")
     assert browser.find("[data-selected-title]").text == "Selected: red cell"
-    press(browser, "n", Keys.ENTER, *[Keys.ARROW_RIGHT] * 20, *[Keys.ARROW_UP] * 10, Keys.ENTER)
+    browser.press_keys("n", Keys.ENTER, *[Keys.ARROW_RIGHT] * 20, *[Keys.ARROW_UP] * 10, Keys.ENTER)
     browser.wait_for("red cell, box 3 of 3")
-    press(browser, Keys.DELETE, "z", Keys.ARROW_LEFT)  # removed, brought back, moved
-    check(browser)
+    browser.press_keys(Keys.DELETE, "z", Keys.ARROW_LEFT)  # removed, brought back, moved
+    browser.check()
     browser.resize(1280)
-    press(browser, Keys.ENTER)
+    browser.press_keys(Keys.ENTER)
     browser.wait_for("1 of 4 pictures is checked by you")
     first, second, third = boxes_of(home, 1)
     assert (first["label"], second["label"], third["label"]) == ("white cell", "red cell", "red cell")
@@ -114,7 +96,7 @@ def test_boxes_from_the_first_picture_to_proposals(browser: Browser, home: Path,
     browser.open("/p/smears/try")
     browser.find("input[type=file]").send_keys(str(tmp_path / "smear-3.png"))
     browser.wait_for("1 of 2 boxes accepted")
-    check(browser)
+    browser.check()
     assert not browser.violations()
     assert not browser.foreign_requests()
 
@@ -126,14 +108,14 @@ def accept_a_proposal(browser: Browser, home: Path) -> None:
     browser.open("/p/smears/train")
     browser.wait_for("Version 1")
     browser.open("/p/smears/teach/3")
-    press(browser, "p")
+    browser.press_keys("p")
     browser.wait_for("2 proposals")
     assert len(browser.all(".region.proposed")) == 2
-    check(browser)
+    browser.check()
     browser.driver.execute_script("document.querySelector('.region.proposed').focus()")
-    press(browser, "y")
+    browser.press_keys("y")
     browser.wait_for("1 proposal")
-    press(browser, Keys.ENTER)
+    browser.press_keys(Keys.ENTER)
     browser.wait_for("3 of 4 pictures are checked by you")
     (accepted,) = boxes_of(home, 3)
     assert accepted["label"] == "red cell" and close_to(accepted, (80, 40, 160, 120))
@@ -148,28 +130,22 @@ def make_roads(home: Path, tmp_path: Path) -> None:
         project.add_class("road")
 
 
-def cut_off(browser: Browser, *, offline: bool) -> None:
-    conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-    browser.driver.execute_cdp_cmd("Network.enable", {})
-    browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
-
-
 def test_outlines_are_saved_once_the_server_answers_again(browser: Browser, home: Path, tmp_path: Path) -> None:
     make_roads(home, tmp_path)
     browser.open("/p/roads/teach/1")
-    press(
-        browser, "n", Keys.ENTER, *[Keys.ARROW_RIGHT] * 12, Keys.ENTER, *[Keys.ARROW_DOWN] * 12, Keys.ENTER, Keys.ENTER
+    browser.press_keys(
+        "n", Keys.ENTER, *[Keys.ARROW_RIGHT] * 12, Keys.ENTER, *[Keys.ARROW_DOWN] * 12, Keys.ENTER, Keys.ENTER
     )
     browser.wait_for("road, outline 1 of 1, 3 corners")
-    press(browser, "]", "]", Keys.ARROW_UP, "i")
+    browser.press_keys("]", "]", Keys.ARROW_UP, "i")
     browser.wait_for("Corner 2 of 4")
     drag(browser, (0.1, 0.1), (0.3, 0.1))  # a line is no outline
     assert len(browser.all(".region[role=button]")) == 1
-    check(browser)
-    cut_off(browser, offline=True)
-    press(browser, Keys.ENTER)
+    browser.check()
+    browser.throttle(offline=True)
+    browser.press_keys(Keys.ENTER)
     browser.wait_for("Not saved: the server does not answer. Your 1 outline is kept in this page")
-    cut_off(browser, offline=False)
+    browser.throttle()
     browser.wait_for("1 of 2 pictures is checked by you")
     with Project.open("roads", home=home) as project:
         cell = json.loads(project.example(1).answers["mask"])

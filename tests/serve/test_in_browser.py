@@ -10,9 +10,6 @@ from selenium.webdriver.common.action_chains import ActionChains
 
 from browsing import Browser, browsing
 from pretended_training import pretend_training
-from seehear.serve.app import create_app
-from seehear.serve.models import ModelRegistry
-from seehear.serve.settings import ServeSettings
 from serving import picture_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -20,10 +17,9 @@ STEPS = 6
 
 
 @pytest.fixture
-def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+def browser(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
     pretend_training(monkeypatch, threads=True)
-    app = create_app(ServeSettings(projects=tmp_path / "projects"), ModelRegistry())
-    with browsing(app, tmp_path) as opened:
+    with browsing(home, tmp_path) as opened:
         yield opened
 
 
@@ -35,17 +31,9 @@ def write_pictures(folder: Path, name: str, first: float) -> str:
     return "\n".join(map(str, paths))
 
 
-def check(browser: Browser) -> None:
-    """The page is accessible in both themes and does not scroll sideways from 390 pixels on."""
-    for width, theme in ((390, "dark"), (1280, "light")):
-        browser.resize(width, theme)
-        assert not browser.inaccessible(), (width, theme, browser.driver.current_url)
-        assert not browser.overflows(), (width, browser.driver.current_url)
-
-
 def make_project(browser: Browser, tmp_path: Path) -> None:
     browser.open("/")
-    check(browser)
+    browser.check()
     browser.press("Begin with pictures of different kinds")
     browser.find("#name").send_keys("Boards")
     browser.press("Begin")
@@ -62,16 +50,16 @@ def make_project(browser: Browser, tmp_path: Path) -> None:
 
 def test_from_the_first_picture_to_a_version_that_is_taken_back(browser: Browser, tmp_path: Path) -> None:
     make_project(browser, tmp_path)
-    check(browser)
+    browser.check()
     keys = ActionChains(browser.driver)
     browser.driver.execute_script("arguments[0].focus()", browser.find(".kind[data-kind=dark] input[name=example]"))
     keys.send_keys(" ").send_keys("2").perform()
     browser.wait_for("put 1 example into 'bright'")
-    ActionChains(browser.driver).send_keys("z").perform()
+    browser.press_keys("z")
     browser.wait_for("undid")
     for number in (1, 2):
         browser.press("Train →") if number == 1 else browser.open("/p/boards/train")
-        check(browser)
+        browser.check()
         browser.find(".band button").click()
         browser.open("/p/boards/train")
         browser.wait_for(f"Version {number}")
@@ -81,12 +69,12 @@ def test_from_the_first_picture_to_a_version_that_is_taken_back(browser: Browser
     browser.find("input[type=file]").send_keys(str(tmp_path / "new.png"))
     browser.wait_for("accepted from 80")
     assert browser.find(".says-big").text == "bright"
-    check(browser)
+    browser.check()
     browser.open("/p/boards/versions")
-    check(browser)
+    browser.check()
     browser.press("Compare 1 with 2")
     browser.wait_for("not distinguishable")
-    check(browser)
+    browser.check()
     browser.press("Promote version 2")
     browser.wait_for("promoted version 2")
     browser.press("Go back to the version before")
@@ -102,21 +90,17 @@ def train(browser: Browser, number: int) -> None:
     browser.wait_for(f"Version {number}")
 
 
-def press_key(browser: Browser, key: str) -> None:
-    ActionChains(browser.driver).send_keys(key).perform()
-
-
 def test_what_was_tried_is_kept_reviewed_by_keys_and_learned_from(browser: Browser, tmp_path: Path) -> None:
     make_project(browser, tmp_path)
     train(browser, 1)
     browser.open("/p/boards/review")
     browser.wait_for("No answers are kept")
-    check(browser)
+    browser.check()
     browser.press("Keep what it is unsure of…")
     browser.find("input[value=unsure]").click()
     browser.press("Save")
     browser.wait_for("decided that unsure answers are kept for 30 days")
-    check(browser)
+    browser.check()
     for number, level in enumerate((0.49, 0.5, 0.51, 0.52)):
         path = tmp_path / f"tried-{number}.png"
         path.write_bytes(picture_file(level))
@@ -125,24 +109,24 @@ def test_what_was_tried_is_kept_reviewed_by_keys_and_learned_from(browser: Brows
         browser.wait_for("I don’t know")
     browser.open("/p/boards")  # leads to what is next
     browser.wait_for("1 of 4")
-    check(browser)
+    browser.check()
     for key, place in (("2", "2 of 4"), ("0", "3 of 4"), ("s", "4 of 4"), ("z", "3 of 4"), ("x", "4 of 4")):
-        press_key(browser, key)
+        browser.press_keys(key)
         browser.wait_for(place)
     assert browser.find("#chapters .count").text == "1"
-    press_key(browser, "\n")
+    browser.press_keys("\n")
     browser.wait_for("Nothing to review")
-    check(browser)
-    press_key(browser, "z")
+    browser.check()
+    browser.press_keys("z")
     browser.wait_for("4 of 4")
-    press_key(browser, "1")
+    browser.press_keys("1")
     browser.wait_for("Nothing to review")
     browser.press("Enough for now: train with these 2")
     train(browser, 2)
     browser.open("/p/boards/settings")
     browser.press("Delete 1 answer…")
     browser.wait_for("Delete 1 answer?")
-    check(browser)
+    browser.check()
     browser.press("Keep it")
     browser.press("Delete 1 answer…")
     browser.find("dialog button").click()
@@ -158,7 +142,7 @@ def test_the_menu_leads_to_other_projects_and_single_keys_can_be_off(browser: Br
         browser.press("Begin")
         browser.wait_for("Show it some of each kind")
     browser.find(".menu summary").click()
-    check(browser)
+    browser.check()
     browser.find(".menu a[href='/p/boards']").click()
     browser.wait_for("Show it some of each kind")
     assert browser.driver.current_url.endswith("/p/boards/teach")
@@ -171,6 +155,6 @@ def test_the_menu_leads_to_other_projects_and_single_keys_can_be_off(browser: Br
 @pytest.mark.parametrize("address", ("/help/keys", "/licences", "/settings"))
 def test_other_pages_are_accessible(browser: Browser, address: str) -> None:
     browser.open(address)
-    check(browser)
+    browser.check()
     assert not browser.violations()
     assert not browser.foreign_requests()

@@ -10,9 +10,6 @@ import pytest
 
 from browsing import Browser, browsing
 from seehear.projects import Project
-from seehear.serve.app import create_app
-from seehear.serve.models import ModelRegistry
-from seehear.serve.settings import ServeSettings
 from serving import picture_file, sound_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -31,24 +28,17 @@ else element.sendFiles(files.map((file, i) => [`birds/${i % 2 ? "owl" : "wren"}/
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    with Project.create("Birds", answer="label", home=tmp_path / "projects") as made:
+def project(home: Path) -> Iterator[Project]:
+    with Project.create("Birds", answer="label", home=home) as made:
         made.add_class("owl")
         yield made
 
 
 @pytest.fixture
-def browser(tmp_path: Path, project: Project) -> Iterator[Browser]:
-    app = create_app(ServeSettings(projects=tmp_path / "projects"), ModelRegistry())
-    with browsing(app, tmp_path) as opened:
-        opened.driver.execute_cdp_cmd("Network.enable", {})
+def browser(tmp_path: Path, home: Path, project: Project) -> Iterator[Browser]:
+    with browsing(home, tmp_path) as opened:
         opened.open("/p/birds/teach")
         yield opened
-
-
-def cut(browser: Browser, offline: bool, bytes_per_s: int = -1) -> None:
-    conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_s}
-    browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
 
 
 def send(browser: Browser, tag: str, files: list[tuple[str, bytes]]) -> None:
@@ -64,9 +54,9 @@ def pictures() -> list[tuple[str, bytes]]:
 def test_many_files_over_a_connection_that_is_cut(browser: Browser, project: Project, tag: str) -> None:
     send(browser, tag, pictures())
     browser.wait_for("of 90")
-    cut(browser, True)
+    browser.throttle(offline=True)
     browser.wait_for("Trying again…")
-    cut(browser, False)
+    browser.throttle()
     if tag == "sh-arriving":
         browser.wait_for("This is what I understood")
         browser.press("Add them")
@@ -88,13 +78,13 @@ def test_what_was_added_is_one_press_away_where_some_files_were_left_out(browser
 def test_a_large_file_goes_on_where_it_stopped(browser: Browser, project: Project, tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     assert path.write_bytes(sound_file(0.5, LARGE_S)) > 16 << 20
-    cut(browser, False, SLOWLY)
+    browser.throttle(upload_bytes_per_s=SLOWLY)
     browser.find("#files").send_keys(str(path))
     browser.find("#files-put option:nth-child(2)").click()
     browser.press("Add them")
     browser.wait_for("Sending long.wav: 2")
-    cut(browser, True)
+    browser.throttle(offline=True)
     browser.wait_for("Trying again…")
-    cut(browser, False)
+    browser.throttle()
     browser.find(".kind[data-kind=owl] .thumb")
     assert project.counts().classes == {"owl": 1}

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from seehear.serve.models import ModelRegistry
+from seehear.serve.settings import ServeSettings
+from sockets import listening
+
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 PATIENCE_S = 60
+LOOKS = ((390, "dark"), (1280, "light"))  # width and theme
 WAYS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     "--force-prefers-reduced-motion",  # a colour that is still changing has too little contrast
@@ -63,6 +65,10 @@ class Browser:
 
         WebDriverWait(self.driver, PATIENCE_S).until(visible).click()
 
+    def press_keys(self, *keys: str) -> None:
+        """One after another, wherever the focus is."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
     def wait_for(self, words: str) -> None:
         """Until the page says this."""
         shown = WebDriverWait(self.driver, PATIENCE_S, ignored_exceptions=[Exception])
@@ -72,6 +78,25 @@ class Browser:
         self.driver.set_window_size(width, 900)
         features = [{"name": "prefers-color-scheme", "value": theme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def throttle(self, *, offline: bool = False, upload_bytes_per_s: int = -1) -> None:
+        """Slow the connection down, or cut it; without arguments, mend it."""
+        conditions = {
+            "offline": offline,
+            "latency": 0,
+            "downloadThroughput": -1,
+            "uploadThroughput": upload_bytes_per_s,
+        }
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        self.driver.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
+
+    def check(self, looks: Sequence[tuple[int, str]] = LOOKS) -> None:
+        """The page is accessible in both themes and does not scroll sideways from 390 pixels on."""
+        for width, theme in looks:
+            self.resize(width, theme)
+            found = self.inaccessible()
+            assert not found, (width, theme, self.driver.current_url, found)
+            assert not self.overflows(), (width, self.driver.current_url)
 
     def overflows(self) -> bool:
         """Whether the page scrolls sideways."""
@@ -101,25 +126,10 @@ class Browser:
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """The address of a server on a free port, in a thread."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-@contextmanager
-def browsing(app: FastAPI, folder: Path, microphone: Path | None = None) -> Iterator[Browser]:
+def browsing(home: Path, folder: Path, microphone: Path | None = None) -> Iterator[Browser]:
     """A browser in front of a server. Skips the test where there is no Chromium.
 
+    home        of the projects that are served
     folder      for its profile
     microphone  a wav file that its microphone hears, from its beginning each time; by default a beep each second
     """
@@ -132,10 +142,10 @@ def browsing(app: FastAPI, folder: Path, microphone: Path | None = None) -> Iter
     for way in (*WAYS, *heard, f"--user-data-dir={folder / 'profile'}"):
         options.add_argument(way)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    with serving(app) as origin:
+    with listening(ServeSettings(projects=home), ModelRegistry()) as port:
         driver = webdriver.Chrome(options, webdriver.ChromeService(str(programs[1])))
         try:
             driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COUNT_VIOLATIONS})
-            yield Browser(driver, origin)
+            yield Browser(driver, f"http://127.0.0.1:{port}")
         finally:
             driver.quit()

@@ -22,7 +22,7 @@ def listening(settings: ServeSettings, models: ModelRegistry) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         app = create_app(settings, models)
         http = timed_protocol(settings, app.state.shedding.check)
-        server = uvicorn.Server(uvicorn.Config(app, http=http, log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(app, http=http, log_level="warning", timeout_graceful_shutdown=1))
         thread = Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
         thread.start()
         try:
