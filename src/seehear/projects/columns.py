@@ -26,6 +26,11 @@ class AnswerColumn(NamedTuple):
     def kind(self) -> AnyKind:
         return ANSWERS[self.kind_name]
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether an answer is one class, or several, for all of an example."""
+        return self.kind.extension is not None
+
     def stratum(self, cell: str) -> str:
         """The class that a cell gives; "" for kinds without."""
         return self.kind.stratum(cell)

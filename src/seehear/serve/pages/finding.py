@@ -122,7 +122,7 @@ def show(request: Request, slug: str, asked: Question, yes: Refs, no: Refs, taug
         searched=len(search.items),
         problems=problems,
         classes=project.classes(),
-        places=column is not None and column.kind.extension is not None,
+        places=column is not None and column.has_classes,
         sound=any(SENSES[sense].pitch_s is not None for sense in search.query_inputs),
         done=project.change(done),
     )

@@ -56,7 +56,7 @@ def describe_recording(project: Project, example: Example, column: AnswerColumn 
         "playable": can_play(example.inputs[sense]),
         "stretches": [_to_row(each, heading) for each in found[:SHOWN]],
         "more_stretches": max(0, len(found) - SHOWN),
-        "has_classes": column is not None and column.kind.extension is not None,
+        "has_classes": column is not None and column.has_classes,
         "classes": project.classes(),
         "proposes": can_propose(project, column),
         "quick": is_quick(example),

@@ -232,12 +232,13 @@ def _ask(project: Project, column: AnswerColumn | None, kept: KeptAnswer) -> Ask
 
 
 def _choose_way(column: AnswerColumn | None, value: Any) -> str:
-    kind = None if column is None else column.kind
-    if kind is not None and kind.spatial is not None:
+    if column is None:
+        return VALUE
+    if column.kind.spatial is not None:
         return DRAWN
-    if kind is not None and kind.decoding is not None:
+    if column.kind.decoding is not None:
         return WORDS
-    if kind is not None and kind.extension is not None:  # its answers are classes
+    if column.has_classes:
         return SEVERAL if isinstance(value, list) else CHOICES
     return VALUE
 

@@ -65,7 +65,7 @@ def show(
     column = project.answer_column()
     if column is not None and column.kind.regions is not None:
         return show_list(request, project, column, after, done)
-    if column is None or column.kind.extension is None:  # its answers are not classes
+    if column is None or not column.has_classes:
         return _list(request, project, column, after, project.change(done))
     narrowed = kind is not None or unplaced
     query = Query(stratum=kind, answered=False if unplaced else None, after=after)
