@@ -38,6 +38,7 @@ from seehear.errors import DataError, TrainingError, UsageError
 from seehear.events import Event, Notice, Started
 from seehear.folders import claim_folder
 from seehear.learn.run_directory import record_start
+from seehear.learn.tracing_process import Tracing
 from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.senses.hearing import HEARING
 from seehear.table import open_table
@@ -235,8 +236,8 @@ def test_unusable_data_leaves_no_files(tmp_path: Path, out: Path) -> None:
 
 def test_a_damaged_checkpoint_is_explained(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped(data, out, monkeypatch)
-    traced = SimpleNamespace(graphs=None, seconds=0.0)
-    monkeypatch.setattr("seehear.learn.train.trace_in_background", lambda *_: nullcontext(lambda: traced))
+    traced: Any = SimpleNamespace(graphs=None, seconds=0.0)
+    monkeypatch.setattr("seehear.learn.train.trace_in_background", lambda *_: nullcontext(Tracing(lambda: traced)))
     file = _work(out) / "checkpoint.safetensors"
     nameless = safetensors.torch.save({"w": torch.zeros(1)})
     for content in (b"\xff" * 100, nameless, safetensors.torch.save({"w": torch.zeros(1)}, {"progress": "{"})):

@@ -38,9 +38,9 @@ def traced_by(trace: Callable[..., Graphs], folder: Path, patch: pytest.MonkeyPa
     heard: list[Event] = []
     patch.setattr(traced_graphs, "trace_graphs", trace)
     recipe = recipe_for("label", ("image",))
-    with trace_in_background(Network(recipe), dataset_of(recipe, folder), ROWS, heard.append) as wait:
-        first = wait()
-        assert wait() is first
+    with trace_in_background(Network(recipe), dataset_of(recipe, folder), ROWS, heard.append) as tracing:
+        first = tracing.wait()
+        assert tracing.wait() is first
     return first, heard
 
 
@@ -61,6 +61,28 @@ def test_it_needs_a_second_core(number: int, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(torch, "get_num_threads", lambda: number)
     traced, _ = traced_by(name_process, tmp_path, monkeypatch)
     assert (int(traced.graphs.network) == HERE) == (number == 1)
+
+
+def test_a_core_is_left_to_the_other_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: threads.append(number))
+    monkeypatch.setattr(traced_graphs, "trace_graphs", wait_for_file(go := tmp_path / "go"))
+    recipe = recipe_for("label", ("image",))
+    with trace_in_background(Network(recipe), dataset_of(recipe, tmp_path), ROWS, lambda _: None) as tracing:
+        tracing.share_cores()
+        go.touch()
+        tracing.wait()
+        tracing.share_cores()
+    assert threads == [1, 2, 2]
+
+
+def wait_for_file(path: Path) -> Callable[..., Graphs]:
+    def wait(*_: Any) -> Graphs:
+        while not path.exists():
+            time.sleep(0.01)
+        return name_process()
+
+    return wait
 
 
 def crash() -> Graphs:

@@ -31,15 +31,24 @@ LIMIT_S = 300.0  # after which this process traces by itself
 CHUNK_BYTES = 1 << 20
 
 
+class Tracing(NamedTuple):
+    """Graphs that may still be traced.
+
+    wait         waits for them; `trace_graphs` says what it raises. To be called while the network has its first shapes
+    share_cores  sets the number of threads of this process: one less than it had, as long as another one traces.
+                 With as many threads as cores, each waits for the one whose core is taken, and all is slower than
+                 with one thread.
+    """
+
+    wait: Callable[[], Traced]
+    share_cores: Callable[[], None] = lambda: None
+
+
 @contextmanager
 def trace_in_background(
     network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
-) -> Iterator[Callable[[], Traced]]:
-    """Start tracing, and give a function that waits for the graphs. `trace_graphs` says what it raises.
-
-    Call the function while the network has the shapes that it has now. Without a second core or process, tracing ends
-    before the block begins.
-    """
+) -> Iterator[Tracing]:
+    """Start tracing. Without a second core or process, tracing ends before the block begins."""
 
     def trace(hear: Listener = listen) -> Traced:
         return trace_once(deepcopy(network), dataset, rows, hear)
@@ -50,12 +59,17 @@ def trace_in_background(
             child = _fork(lambda: to_bytes(trace(ignore_events)))
     if child is None:
         traced = trace()
-        yield lambda: traced
+        yield Tracing(lambda: traced)
         return
+    threads = torch.get_num_threads()
     try:
-        yield cache(lambda: _receive(child, listen) or trace())
+        yield Tracing(
+            wait=cache(lambda: _receive(child, listen) or trace()),
+            share_cores=lambda: torch.set_num_threads(threads - child.is_busy()),
+        )
     finally:
         child.end()
+        torch.set_num_threads(threads)
 
 
 class _Child(NamedTuple):
@@ -63,6 +77,10 @@ class _Child(NamedTuple):
 
     process: int
     result: int
+
+    def is_busy(self) -> bool:
+        """Whether it has not begun to write what it found."""
+        return not select.select([self.result], [], [], 0.0)[0]
 
     def read(self, until_s: float) -> bytes:
         """What it has written when it ends, or when `time.monotonic()` reaches `until_s`."""

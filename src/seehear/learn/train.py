@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -30,8 +30,7 @@ from seehear.learn.loop.validation import Validation
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained, load_starts
-from seehear.learn.traced_graphs import Traced
-from seehear.learn.tracing_process import trace_in_background
+from seehear.learn.tracing_process import Tracing, trace_in_background
 from seehear.learn.unlabelled import TEACHER_SHARE, SelfTraining, load_unlabelled
 from seehear.recipe import Comparison, Recipe, UnlabelledUse
 from seehear.run_files import CHECKPOINT
@@ -53,12 +52,12 @@ class Learned(NamedTuple):
 class PreparedTraining:
     """A network, its examples, and what else its training needs.
 
-    network          with initial weights
-    frozen           what its head was fitted to; None for a head that learns by gradient steps only
-    more             unlabelled examples
-    untrained        how good its start is without training
-    wait_for_graphs  gives the traced graphs
-    after_s          an estimate of the seconds from the last step to the finished model file
+    network    with initial weights
+    frozen     what its head was fitted to; None for a head that learns by gradient steps only
+    more       unlabelled examples
+    untrained  how good its start is without training
+    tracing    of its graphs
+    after_s    an estimate of the seconds from the last step to the finished model file
     """
 
     network: Network
@@ -66,7 +65,7 @@ class PreparedTraining:
     split: DataSplit
     more: DatasetCache | None
     untrained: Untrained | None
-    wait_for_graphs: Callable[[], Traced]
+    tracing: Tracing
     after_s: float
     run: Path
     listen: Listener
@@ -110,7 +109,7 @@ class PreparedTraining:
     def finish(self, learned: Learned, comparison: Comparison | None = None) -> Bundle:
         """Calibrate and export. The comparison goes onto the card, if there is none with the untrained start."""
         split = self.split
-        traced = self.wait_for_graphs()  # the scorers get other shapes below
+        traced = self.tracing.wait()  # the scorers get other shapes below
         fitted, frozen = learned.fitted, self.frozen
         encoded = frozen.encoded if frozen is not None and fitted.network is self.network else None
         network, progress, out_of_fold = fitted.network, fitted.progress, fitted.out_of_fold
@@ -169,16 +168,16 @@ def prepare(
     torch.manual_seed(recipe.training.seed)
     network = create_network(recipe, device)
     _load_weights(network, start, listen)
-    with trace_in_background(network, split.val, split.val_rows, listen) as wait_for_graphs:
-        frozen = _fit_head(network, start, split, listen)
+    with trace_in_background(network, split.val, split.val_rows, listen) as tracing:
+        frozen = _fit_head(network, start, split, tracing, listen)
         spent = frozen is not None and time.monotonic() > until_s
         resumed = (run / CHECKPOINT).exists()  # it keeps its time budget
         estimated = recipe.training.steps is None and not resumed and not spent
         untrained = None if start is not None else measure_untrained(network, split.val, split.val_rows, listen)
-        tracing_s = 0.0 if spent else wait_for_graphs().seconds
+        tracing_s = 0.0 if spent else tracing.wait().seconds
         calibrating_s = estimate_seconds(deepcopy(network).eval(), split, listen) if estimated else 0.0
         after_s = calibrating_s + EXPORTING * tracing_s
-        yield PreparedTraining(network, frozen, split, more, untrained, wait_for_graphs, after_s, run, listen)
+        yield PreparedTraining(network, frozen, split, more, untrained, tracing, after_s, run, listen)
 
 
 def _load_weights(network: Network, start: Pretrained | None, listen: Listener) -> None:
@@ -190,11 +189,13 @@ def _load_weights(network: Network, start: Pretrained | None, listen: Listener) 
         listen(Notice(_describe_start(start, network.recipe)))
 
 
-def _fit_head(network: Network, start: Pretrained | None, split: DataSplit, listen: Listener) -> FrozenFeatures | None:
+def _fit_head(
+    network: Network, start: Pretrained | None, split: DataSplit, tracing: Tracing, listen: Listener
+) -> FrozenFeatures | None:
     """Fit the head to the features of a single pretrained encoder, and return them."""
     if start is not None or len(network.recipe.senses) > 1 or not network.recipe.starts:
         return None
-    return fit_head(network, split.train, split.train_rows, listen)
+    return fit_head(network, split.train, split.train_rows, listen, tracing.share_cores)
 
 
 def _store_examples(network: Network, encoded: EncodedExamples | None, split: DataSplit) -> bytes | None:

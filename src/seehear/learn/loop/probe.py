@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -79,14 +79,21 @@ class FrozenFeatures(NamedTuple):
 
 
 def fit_head(
-    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
+    network: Network,
+    dataset: DatasetCache,
+    rows: NDArray[np.int64],
+    listen: Listener,
+    share_cores: Callable[[], None] = lambda: None,
 ) -> FrozenFeatures | None:
-    """Fit the head to the features of these rows, and give them. None if it is not linear."""
+    """Fit the head to the features of these rows, and give them. None if it is not linear.
+
+    share_cores   called before each batch: it may change the number of threads
+    """
     head = network.head
     if not isinstance(head, LinearHead):
         return None
     listen(Started(TASK, len(rows), "examples"))
-    encoded = encode_examples(network, dataset, rows, listen)
+    encoded = encode_examples(network, dataset, rows, listen, share_cores)
     frozen = FrozenFeatures(normalise(head, encoded.pooled), encoded.target, dataset.groups[rows], encoded)
     outputs = head.fit_probe(frozen.features, frozen.target, frozen.groups)
     found = "" if outputs is None else _tell_measured(network, dataset, rows, outputs, listen)
@@ -96,9 +103,13 @@ def fit_head(
 
 @torch.no_grad()
 def encode_examples(
-    network: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener = ignore_events
+    network: Network,
+    dataset: DatasetCache,
+    rows: NDArray[np.int64],
+    listen: Listener = ignore_events,
+    share_cores: Callable[[], None] = lambda: None,
 ) -> EncodedExamples:
-    """Run the encoder on these rows. The network must have one sense, and a head that pools."""
+    """Run the encoder on these rows. The network must have one sense, and a head that pools. See `fit_head`."""
     network.eval()
     device = next(network.parameters()).device
     head: Any = network.head
@@ -107,6 +118,7 @@ def encode_examples(
     pooled, targets, ood_features = [], [], []
     done = 0
     for chosen in dataset.split_rows(rows, BATCH):
+        share_cores()
         batch = dataset.batch(chosen)
         cells = network.encode(move(batch.inputs, device))
         pooled.append(head.pool(network.fuse(cells, batch.present.to(device))).float().cpu())
