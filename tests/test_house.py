@@ -55,6 +55,7 @@ MAY_IMPORT = {
     "robustness": LEFT | {"measure", "runtime", "events"},
     "similarity": LEFT | {"runtime", "events"},
     "datasets": LEFT | {"table", "events"},
+    "check": LEFT | {"table", "datasets", "runtime", "events"},
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "robustness"},
     "paired_evaluation": LEFT | {"table", "measure", "runtime", "events", "evaluation"},
     "encoders": {"errors", "starts", "learn"},

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from seehear.answers.boxes import BoxesKind
+from seehear.answers.capabilities import Concatenation as Concatenation
 from seehear.answers.items import ItemCount as ItemCount
 from seehear.answers.items import Items as Items
 from seehear.answers.kind import Answer as Answer
 from seehear.answers.kind import AnswerKind as AnswerKind
 from seehear.answers.kind import AnyKind as AnyKind
 from seehear.answers.kind import Arrays as Arrays
-from seehear.answers.kind import Concatenation as Concatenation
 from seehear.answers.kind import Decoder as Decoder
 from seehear.answers.kind import Headline as Headline
 from seehear.answers.kind import RunDecoder as RunDecoder

@@ -19,6 +19,7 @@ import typer
 from seehear import __version__, interrupts
 from seehear.cli import streams
 from seehear.cli.add import add
+from seehear.cli.check import check
 from seehear.cli.compare import compare
 from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, plan, predict, evaluate, compare, add, similar, show, serve, mcp, demo):
+for command in (check, train, plan, predict, evaluate, compare, add, similar, show, serve, mcp, demo):
     app.command()(command)
 app.add_typer(starts, name="starts")
 app.add_typer(project, name="project")

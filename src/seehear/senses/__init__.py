@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from seehear.geometry import Geometry, Grid, Tile, Warp
 from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
+from seehear.senses.examination import Examiner
 from seehear.senses.model_sizing import SizingInputs
 from seehear.senses.statistic import Statistic
 
@@ -40,6 +41,7 @@ class Sense(Protocol):
     padding: Literal["constant", "edge"] | None  # mode of numpy.pad in time; None without pitch_s
     Spec: type[BaseModel]
     statistics: Mapping[str, Statistic]  # how to describe the values of `compute_statistics`
+    examiner: Examiner | None  # a capability: tells faults and duplicates of inputs
 
     @property
     def missing_dependency(self) -> str:

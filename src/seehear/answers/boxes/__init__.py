@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from seehear.answers.boxes import answer, drawing, metric
+from seehear.answers.boxes import answer, doubts, drawing, metric
 from seehear.answers.boxes.answer import Boxes as Boxes
 from seehear.answers.boxes.answer import BoxesSpec as BoxesSpec
 from seehear.answers.boxes.box import Box as Box
 from seehear.answers.boxes.tracking import BoxTracker
-from seehear.answers.kind import AnswerKind, ItemScoring, Spatial
+from seehear.answers.capabilities import ItemScoring, Spatial
+from seehear.answers.kind import AnswerKind
 
 
 class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
@@ -30,6 +31,7 @@ class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
     fits = staticmethod(answer.fits)
     check_cell = staticmethod(answer.check_cell)
     read = staticmethod(answer.read)
+    find_doubts = staticmethod(doubts.find_doubts)
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)
     raw_shapes = staticmethod(answer.raw_shapes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from seehear.answers.kind import AnswerKind, ItemScoring, Spatial
+from seehear.answers.capabilities import ItemScoring, Spatial
+from seehear.answers.kind import AnswerKind
 from seehear.answers.mask import answer, drawing, metric, spec
 from seehear.answers.mask.answer import Mask as Mask
 from seehear.answers.mask.spec import MaskSpec as MaskSpec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seehear.answers.kind import AnswerKind
-from seehear.answers.score import answer, metric
+from seehear.answers.score import answer, doubts, metric
 from seehear.answers.score.answer import Score as Score
 from seehear.answers.score.answer import ScoreSpec as ScoreSpec
 
@@ -19,6 +19,7 @@ class ScoreKind(AnswerKind[ScoreSpec, Score]):
     fits = staticmethod(answer.fits)
     check_cell = staticmethod(answer.check_cell)
     read = staticmethod(answer.read)
+    find_doubts = staticmethod(doubts.find_doubts)
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)
     raw_shapes = staticmethod(answer.raw_shapes)

@@ -146,11 +146,11 @@ def fits(cells: Sequence[str], heading: str) -> bool:
 
 
 def check_cell(cell: str) -> None:
-    _number(cell)
+    parse_number(cell)
 
 
 def read(cell: str, spec: ScoreSpec) -> Score:
-    value = _number(cell)
+    value = parse_number(cell)
     return Score(value, spec.unit, low=value, high=value)
 
 
@@ -187,13 +187,13 @@ def _numbers(cells: Iterable[str]) -> tuple[list[float], list[str]]:
     numbers, strange = [], []
     for cell in cells:
         try:
-            numbers.append(_number(cell))
+            numbers.append(parse_number(cell))
         except InputError:
             strange.append(cell)
     return numbers, strange
 
 
-def _number(cell: str) -> float:
+def parse_number(cell: str) -> float:
     """3.2, -1e-3, 1,234.5 and, where it can mean nothing else, 3,2 and 1.234,5."""
     text = cell.strip()
     if "," in text:

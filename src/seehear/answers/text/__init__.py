@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from seehear.answers.kind import (
-    AnswerKind,
-    Arrays,
-    Auxiliary,
-    Concatenation,
-    Decoding,
-    ItemScoring,
-    RunDecoder,
-)
-from seehear.answers.text import answer, decode, metric, plan, spec
+from seehear.answers.capabilities import Arrays, Auxiliary, Concatenation, Decoding, ItemScoring
+from seehear.answers.kind import AnswerKind, RunDecoder
+from seehear.answers.text import answer, decode, doubts, metric, plan, spec
 from seehear.answers.text.answer import NBest
 from seehear.answers.text.answer import Text as Text
 from seehear.answers.text.decode import Searched
@@ -61,6 +54,7 @@ class TextKind(AnswerKind[TextSpec, Text]):
     plan = staticmethod(plan.plan)
     fits = staticmethod(answer.fits)
     read = staticmethod(answer.read)
+    find_doubts = staticmethod(doubts.find_doubts)
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)
     check = staticmethod(answer.check)

@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from seehear.geometry import Grid, Tile, Warp
 from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
+from seehear.senses.examination import Examiner
+from seehear.senses.hearing.examine import HearingExaminer
 from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, Wav2Vec2, Whisper, plan_hearing
 from seehear.senses.hearing.preprocess import collate, preprocess
 from seehear.senses.hearing.read import check, read
@@ -39,6 +41,7 @@ class Hearing:
     missing_dependency = ""
     Spec: type[BaseModel] = HearingSpec
     statistics: Mapping[str, Statistic] = STATISTICS
+    examiner: Examiner | None = HearingExaminer()
 
     def read(self, source: Any) -> Samples:
         return read(source)

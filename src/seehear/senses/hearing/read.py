@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seehear.errors import InputError
 from seehear.media import Excerpt
+from seehear.senses.file_type import HEADER_BYTES, detect_file_type
 from seehear.senses.hearing.decode import Sound, open_with_libav, open_with_sndfile
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.senses.input_file import name_errors, open_source
@@ -61,9 +62,31 @@ def _read(source: Any) -> Samples:
         return _to_mono(_from_array(np.asarray(source[0]), source[1]))
     if isinstance(source, np.ndarray):
         return _to_mono(_from_array(source, RATE_HZ))
+    return _read_file(source)[0]
+
+
+class RecordingHeader(NamedTuple):
+    """How a recording was stored; rate and channels are 0 where only a worker process read it."""
+
+    file_type: str
+    rate_hz: int
+    channels: int
+
+
+def read_with_header(source: Path | Excerpt) -> tuple[Samples, RecordingHeader]:
+    """What `read` gives, and how it was stored. Raises InputError like `read`."""
+    with name_errors(source, "recording"):
+        return _read_file(source)
+
+
+def _read_file(source: Any) -> tuple[Samples, RecordingHeader]:
     excerpt = source if isinstance(source, Excerpt) else None
-    with open_source(source) as file, open_with_sndfile(file, excerpt) as sound:
-        return decode_isolated("sound", file, source) if sound is None else _to_mono(sound)
+    with open_source(source) as file:
+        file_type = detect_file_type(file.read(HEADER_BYTES))
+        with open_with_sndfile(file, excerpt) as sound:
+            if sound is None:
+                return decode_isolated("sound", file, source), RecordingHeader(file_type, 0, 0)
+            return _to_mono(sound), RecordingHeader(file_type, sound.rate_hz, sound.channels)
 
 
 def decode(file: BinaryIO, excerpt: Excerpt | None = None) -> Samples:

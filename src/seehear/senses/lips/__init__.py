@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from seehear.geometry import Grid, Tile, Warp
 from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
+from seehear.senses.examination import Examiner
 from seehear.senses.lips.face import missing_dependency
 from seehear.senses.lips.plan import CELL_S, RATE_HZ, LipsSpec, plan_lips
 from seehear.senses.lips.preprocess import collate, preprocess
@@ -39,6 +40,7 @@ class Lips:
     padding: Literal["constant", "edge"] | None = "edge"
     Spec: type[BaseModel] = LipsSpec
     statistics: Mapping[str, Statistic] = {}
+    examiner: Examiner | None = None
 
     @property
     def missing_dependency(self) -> str:

@@ -14,10 +14,12 @@ from pydantic import BaseModel
 from seehear.geometry import Grid, Tile, Warp
 from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
+from seehear.senses.examination import Examiner
 from seehear.senses.model_sizing import SizingInputs
 from seehear.senses.sight.architectures import OnnxEncoder, ResNet, VisionTransformer
 from seehear.senses.sight.bottleneck_architectures import BottleneckNetwork
 from seehear.senses.sight.dicom import may_be_dicom, read_patient_code
+from seehear.senses.sight.examine import SightExaminer
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.preprocess import collate, preprocess
 from seehear.senses.sight.read import check, read
@@ -45,6 +47,7 @@ class Sight:
     missing_dependency = ""
     Spec: type[BaseModel] = SightSpec
     statistics: Mapping[str, Statistic] = STATISTICS
+    examiner: Examiner | None = SightExaminer()
 
     def read(self, source: Any) -> Pixels:
         return read(source)

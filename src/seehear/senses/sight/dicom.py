@@ -24,7 +24,8 @@ AT_ONCE = 1 << 20  # pixels per step
 
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax with unbounded inflation, rare for pictures
 _ENDINGS = (".dcm", ".dicom", "")
-_PATIENT = 0x00100020
+_PATIENT_ID, _PATIENT_ADDRESS = 0x00100020, 0x00101040
+_PERSONAL = {"PatientName": "name", "PatientBirthDate": "date of birth", "PatientAddress": "address"}
 _HEAD_BYTES = 1 << 20  # the patient ID comes after a few short elements; the bound protects from bombs
 _META_BYTES = 4096  # holds the file meta information
 
@@ -70,20 +71,32 @@ def read_patient_code(file: Path) -> str:
 
     Codes keep the pictures of one person together without putting names into reports.
     """
+    dataset = _read_until(file, _PATIENT_ID)
+    named = "" if dataset is None else str(dataset.get("PatientID") or "").strip()
+    return hashlib.blake2b(named.encode("utf-8", "replace"), digest_size=6).hexdigest() if named else ""
+
+
+def read_personal_kinds(file: Path) -> list[str]:
+    """The kinds of personal data in a DICOM file (PS3.15, annex E): "the name of the patient"."""
+    dataset = _read_until(file, _PATIENT_ADDRESS)
+    present = [] if dataset is None else [kind for name, kind in _PERSONAL.items() if str(dataset.get(name) or "")]
+    return [f"the {kind} of the patient" for kind in present]
+
+
+def _read_until(file: Path, last: int) -> Any:
+    """The elements of a DICOM file up to a tag; None for a file that is damaged or another, or without pydicom."""
     try:
         from pydicom.filereader import read_partial
     except ImportError:
-        return ""
+        return None
     try:
         with file.open("rb") as content:
             head = content.read(_HEAD_BYTES)
         if _DEFLATED in head[:_META_BYTES] or head[128:132] != b"DICM":
-            return ""
-        dataset = read_partial(BytesIO(head), stop_when=lambda tag, *_: tag > _PATIENT)
-        named = str(dataset.get("PatientID") or "").strip()
+            return None
+        return read_partial(BytesIO(head), stop_when=lambda tag, *_: tag > last)
     except Exception:  # damaged files are reported when they are read
-        return ""
-    return hashlib.blake2b(named.encode("utf-8", "replace"), digest_size=6).hexdigest() if named else ""
+        return None
 
 
 def _check_dataset(dataset: Any) -> None:

@@ -11,14 +11,14 @@ import re
 import warnings
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from seehear.errors import InputError
-from seehear.media import Excerpt, orientation
+from seehear.media import SIDEWAYS_ORIENTATIONS, Excerpt, orientation
 from seehear.senses.file_type import HEADER_BYTES, describe_file_type, detect_file_type
 from seehear.senses.input_file import name_errors, open_source
 from seehear.senses.isolated_decoding import decode_isolated
@@ -82,6 +82,41 @@ def check(source: Path | Excerpt) -> None:
         else:
             picture.draft("L", (1, 1))
             picture.load()
+
+
+class ReducedPicture(NamedTuple):
+    """A picture at a fraction of its size.
+
+    opened  as Pillow opened it, for its metadata; None if it was decoded in a worker process
+    """
+
+    pixels: Pixels
+    height_px: int  # of the whole picture, upright
+    width_px: int
+    opened: ImageFile.ImageFile | None
+
+
+def read_reduced(source: Path | Excerpt, side_px: int) -> ReducedPicture:
+    """A file at an integral fraction of its size, whose shorter side is at least `side_px` unless the file's is less.
+
+    Of a jpeg all data is read, but fewer coefficients are transformed. Raises InputError like `read`.
+    """
+    with name_errors(source, "picture"), open_source(source) as file:
+        opened = _open_trusted(file, source)
+        if opened is None:
+            pixels = decode_isolated("picture", file, source)
+            height_px, width_px = pixels.shape[:2]
+        else:
+            size = opened.size
+            opened.draft(None, (side_px, side_px))
+            pixels = _from_pil(opened)
+            sideways = orientation(opened) in SIDEWAYS_ORIENTATIONS
+            height_px, width_px = size if sideways else size[::-1]
+    step = min(pixels.shape[:2]) // side_px
+    if step > 1:
+        reduced = np.asarray(Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).reduce(step))
+        pixels = reduced.reshape(*reduced.shape[:2], -1)
+    return ReducedPicture(pixels, height_px, width_px, opened)
 
 
 def _read_file(file: BinaryIO, source: Any) -> Pixels:

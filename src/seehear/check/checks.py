@@ -1,0 +1,90 @@
+"""Check a dataset: examine every input once, then ask each check what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from seehear.check.answers import find_doubtful_answers
+from seehear.check.classes import count_classes
+from seehear.check.corrections import write_corrected
+from seehear.check.duplicates import find_duplicates
+from seehear.check.examined import ExaminedTable, examine_table
+from seehear.check.files import find_unreadable
+from seehear.check.finding import Finding
+from seehear.check.flaws import find_flaws
+from seehear.check.personal import find_personal_data
+from seehear.check.report import CheckReport
+from seehear.check.shortcuts import find_shortcuts
+from seehear.datasets import Location, open_labelled
+from seehear.errors import UsageError
+from seehear.events import Listener, Notice, ignore_events
+from seehear.files import check_writable
+from seehear.folders import temporary_folder
+from seehear.table import Table
+
+Check = Callable[[ExaminedTable], Iterable[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    find_unreadable,
+    find_duplicates,
+    find_shortcuts,
+    find_doubtful_answers,
+    find_flaws,
+    count_classes,
+    find_personal_data,
+)
+NEVER_LOOKED_FOR = (
+    "wrong labels that no duplicate contradicts",
+    "whether the examples are like those that the model will meet",
+    "faces, voices, names and other personal data in what is shown or said",
+    "whether you may use the data: consent, licences, copyright",
+)
+
+
+def check(
+    data: Location,
+    *,
+    answer: str | None = None,
+    senses: Sequence[str] | None = None,
+    fix: str | Path | None = None,
+    listen: Listener = ignore_events,
+) -> CheckReport:
+    """Find what is wrong with a folder or table of examples, without training.
+
+    fix  where to write a corrected table (csv), with the reason in each row that differs; rows that are taken out go to
+         a second table beside it. The original is never changed
+
+    Inputs that cannot be read are findings. Raises DataError if no row can be used, and UsageError for a fix of an
+    archive, as its files are only unpacked while it is checked.
+    """
+    if fix is not None:
+        check_writable(Path(fix))
+    with temporary_folder() as workspace:
+        table = open_labelled(data, answer, senses, workspace / "unpacked")
+        if fix is not None and table.root.is_relative_to(workspace):
+            raise UsageError("an archive cannot be corrected", where=str(data), hint="unpack it, and check the folder")
+        report = check_table(table, listen)
+        if fix is not None:
+            listen(Notice(str(write_corrected(table, report, Path(fix)))))
+        return report
+
+
+def check_table(table: Table, listen: Listener = ignore_events) -> CheckReport:
+    """Everything that can be found without training. Inputs that cannot be read are findings, not errors."""
+    examined = examine_table(table, listen)
+    findings = [finding for check in CHECKS for finding in check(examined)]
+    return CheckReport.of(len(table), findings, [*NEVER_LOOKED_FOR, *_list_blind_spots(examined)])
+
+
+def _list_blind_spots(examined: ExaminedTable) -> list[str]:
+    """What cannot be looked for in the senses of this table."""
+    return [
+        sentence
+        for each in examined.senses.values()
+        for sentence in (
+            each.sense.examiner.not_looked_for
+            if each.sense.examiner
+            else [f"duplicates and quality of what `{each.sense.name}` reads: only whether it can be read"]
+        )
+    ]

@@ -1,0 +1,235 @@
+"""The same thing twice: across parts, under two answers, under two people, or just repeated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.amounts import format_count
+from seehear.check.examined import ExaminedSense, ExaminedTable, each_row
+from seehear.check.finding import REMOVE, Concern, Correction, Finding
+from seehear.media import Excerpt, path_of
+from seehear.table.duplicates import find_identical_files
+from seehear.table.groups import RECORDING, is_group, singular
+
+Indices = NDArray[np.int64]
+
+IDENTICAL, NEAR = "identical", "nearly the same"
+KEPT_FIRST = ("test", "val", "train", "")  # of two versions, the one in the earlier of these parts is kept
+
+
+class Alike(NamedTuple):
+    """Rows that are versions of one example, the one to keep first.
+
+    how  in what each differs from the first: IDENTICAL, NEAR or a word such as "mirrored"
+    """
+
+    rows: tuple[int, ...]
+    how: tuple[str, ...]
+
+
+def find_duplicates(examined: ExaminedTable) -> Iterator[Finding]:
+    """Each group of versions is in one finding, the gravest that is true of it."""
+    leaks, contradictions, shared, repeats = list[Alike](), list[Alike](), list[Alike](), list[Alike]()
+    for alike in group_versions(examined):
+        if len({examined.parts[row] for row in alike.rows}) > 1:
+            leaks.append(alike)
+        elif _contradict(examined, alike):
+            contradictions.append(alike)
+        elif _name_group(examined, alike):
+            shared.append(alike)
+        else:
+            repeats.append(alike)
+    yield from _report_leaks(examined, leaks)
+    yield from _report_contradictions(examined, contradictions)
+    yield from _report_shared(examined, shared)
+    yield from _report_repeats(examined, repeats)
+
+
+def group_versions(examined: ExaminedTable) -> list[Alike]:
+    """The groups of two rows or more that are alike in every sense they have."""
+    versions, contents = zip(*(_encode_inputs(each) for each in examined.senses.values()), strict=True)
+    rows = [
+        np.stack([np.append(codes, -1)[each.codes] for codes, each in zip(some, examined.senses.values(), strict=True)])
+        for some in (versions, contents)
+    ]
+    version, content = (np.unique(codes, axis=1, return_inverse=True)[1].reshape(-1) for codes in rows)
+    readable = (rows[0] >= 0).any(0)
+    return [
+        _order(examined, members.tolist(), content)
+        for _, members in each_row(np.where(readable, version, -1))
+        if len(members) > 1
+    ]
+
+
+def _order(examined: ExaminedTable, rows: list[int], content: Indices) -> Alike:
+    ordered = sorted(rows, key=lambda row: (KEPT_FIRST.index(examined.parts[row]), row))
+    return Alike(tuple(ordered), tuple(IDENTICAL if content[row] == content[ordered[0]] else NEAR for row in ordered))
+
+
+def _encode_inputs(each: ExaminedSense) -> tuple[Indices, Indices]:
+    """(codes (inputs,) that versions share, codes (inputs,) that identical inputs share)."""
+    spans = [(source.start_s, source.end_s) if isinstance(source, Excerpt) else None for source in each.sources]
+    files = find_identical_files([path_of(source) for source in each.sources]).tolist()
+    numbers: dict[object, int] = {}
+    content = np.array([numbers.setdefault(named, len(numbers)) for named in zip(files, spans, strict=True)], np.int64)
+    if each.sense.examiner is None:
+        return content, content
+    pairs = each.sense.examiner.find_near_duplicates(
+        [examination.fingerprint if examination else None for examination in each.examinations]
+    )
+    return _connect(content, [(pair.first, pair.second) for pair in pairs]), content
+
+
+def _connect(content: Indices, pairs: Sequence[tuple[int, int]]) -> Indices:
+    """The codes of the connected components of inputs of one content, and of pairs."""
+    parent = {}
+    for code in content.tolist():
+        parent[code] = code
+
+    def find(code: int) -> int:
+        while parent[code] != code:
+            parent[code] = code = parent[parent[code]]
+        return code
+
+    for first, second in pairs:
+        parent[find(int(content[first]))] = find(int(content[second]))
+    return np.array([find(code) for code in content.tolist()], np.int64)
+
+
+def _contradict(examined: ExaminedTable, alike: Alike) -> bool:
+    """Whether versions have different answers. A position differs in a mirrored or cropped version; answers that are
+    files are not compared."""
+    if examined.kind is None or examined.table.in_files:
+        return False
+    spatial = examined.kind.spatial is not None
+    rows = [row for row, how in zip(alike.rows, alike.how, strict=True) if how == IDENTICAL or not spatial]
+    return len({_normalise(examined.answers[row]) for row in rows}) > 1
+
+
+def _normalise(answer: str) -> str:
+    return " ".join(answer.casefold().split())
+
+
+def _name_group(examined: ExaminedTable, alike: Alike) -> str:
+    """The noun of a group, such as speaker, of which the versions have different ones; "" if there is none."""
+    for heading in examined.table.metadata:
+        if is_group(heading) and heading != RECORDING:
+            cells = examined.metadata(heading)
+            if len({cells[row] for row in alike.rows if cells[row]}) > 1:
+                return singular(heading)
+    return ""
+
+
+def _report_leaks(examined: ExaminedTable, leaks: Sequence[Alike]) -> Iterator[Finding]:
+    concerns = [
+        Concern(
+            examined.keys[row],
+            f"{how} to {examined.keys[alike.rows[0]]} in {examined.parts[alike.rows[0]]!r}",
+            row,
+            (alike.rows[0],),
+            REMOVE if examined.parts[row] != examined.parts[alike.rows[0]] else None,
+        )
+        for alike in leaks
+        for row, how in zip(alike.rows[1:], alike.how[1:], strict=True)
+    ]
+    if concerns:
+        yield Finding(
+            "leaks between parts",
+            "problem",
+            f"{format_count(len(leaks), 'example')} of a held-out part {_is_or_are(leaks)} in another part too: "
+            "what is measured there is better than on new examples",
+            tuple(concerns),
+            _count(leaks),
+        )
+
+
+def _report_contradictions(examined: ExaminedTable, contradictions: Sequence[Alike]) -> Iterator[Finding]:
+    concerns = []
+    for alike in contradictions:
+        answers = Counter(examined.answers[row] for row in alike.rows)
+        (usual, votes), others = answers.most_common(1)[0], sorted(answers)
+        decided = votes > 1 and 2 * votes > len(alike.rows)
+        for row in alike.rows:
+            correction = Correction(usual) if decided else REMOVE
+            reason = f"{_shorten(examined.answers[row])} here, but its versions have {_list_answers(others)}"
+            beside = tuple(other for other in alike.rows if other != row)
+            if not decided or examined.answers[row] != usual:
+                concerns.append(Concern(examined.keys[row], reason, row, beside, correction))
+    if concerns:
+        yield Finding(
+            "contradicting answers",
+            "problem",
+            f"{format_count(len(contradictions), 'example')} {_is_or_are(contradictions)} in the table with several "
+            f"answers: {concerns[0].where} has {concerns[0].reason}",
+            tuple(concerns),
+            _count(contradictions),
+        )
+
+
+def _report_shared(examined: ExaminedTable, shared: Sequence[Alike]) -> Iterator[Finding]:
+    concerns = [
+        Concern(
+            examined.keys[row],
+            f"{how} to {examined.keys[alike.rows[0]]} of another {_name_group(examined, alike)}",
+            row,
+            (alike.rows[0],),
+            REMOVE,
+        )
+        for alike in shared
+        for row, how in zip(alike.rows[1:], alike.how[1:], strict=True)
+    ]
+    if concerns:
+        noun = _name_group(examined, shared[0])
+        yield Finding(
+            "shared between groups",
+            "problem",
+            f"{format_count(len(shared), 'example')} {_is_or_are(shared)} in the table under more than one {noun}: a "
+            f"split by {noun} would not keep them apart",
+            tuple(concerns),
+            _count(shared),
+        )
+
+
+def _report_repeats(examined: ExaminedTable, repeats: Sequence[Alike]) -> Iterator[Finding]:
+    concerns = [
+        Concern(examined.keys[row], f"{how} to {examined.keys[alike.rows[0]]}", row, (alike.rows[0],), REMOVE)
+        for alike in repeats
+        for row, how in zip(alike.rows[1:], alike.how[1:], strict=True)
+    ]
+    if concerns:
+        figures = _count(repeats)
+        yield Finding(
+            "duplicates",
+            "warning",
+            f"{format_count(len(concerns), 'row')} repeat others, {figures['identical']:,} of them exactly: "
+            f"{concerns[0].where} is {concerns[0].reason}",
+            tuple(concerns),
+            figures,
+        )
+
+
+def _count(groups: Sequence[Alike]) -> dict[str, int]:
+    """How many groups of versions, and how many rows beside the first of each, identical ones and others."""
+    identical = sum(how == IDENTICAL for alike in groups for how in alike.how[1:])
+    return {
+        "groups": len(groups),
+        "identical": identical,
+        "near": sum(len(alike.rows) - 1 for alike in groups) - identical,
+    }
+
+
+def _is_or_are(groups: Sequence[Alike]) -> str:
+    return "is" if len(groups) == 1 else "are"
+
+
+def _list_answers(answers: Sequence[str]) -> str:
+    return " and ".join(map(_shorten, answers[:3])) + (" and others" if len(answers) > 3 else "")
+
+
+def _shorten(answer: str) -> str:
+    return repr(answer if len(answer) <= 40 else answer[:39] + "…")

@@ -1,0 +1,45 @@
+"""`seehear check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seehear.cli import options
+from seehear.cli.display import Display
+from seehear.escaping import escape_unprintable, to_json_line
+
+
+def check(
+    data: options.Data,
+    json: options.Json = False,
+    fix: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            help="Write a corrected table (csv) with reasons, and beside it one of the rows taken out. The data stays "
+            "as it is.",
+        ),
+    ] = None,
+    answer: options.Answer = None,
+    senses: options.Senses = None,
+) -> None:
+    """Find what is wrong with the data before training: damage, duplicates, leaks, doubtful answers, private data.
+
+    Exits with 1 if there are problems that should be mended first."""
+    from seehear import check as doctor
+
+    with Display() as display:
+        report = doctor.check(
+            options.require_existing(data),
+            listen=display,
+            **options.drop_unset(fix=fix, answer=answer, senses=options.split_names(senses)),
+        )
+    if json:
+        typer.echo(to_json_line(report.to_json()))
+    else:
+        typer.echo("\n".join(map(escape_unprintable, str(report).split("\n"))))
+    if report.problems:
+        raise typer.Exit(1)

@@ -1,0 +1,150 @@
+"""Find pictures that are versions of one: rescaled, compressed again, slightly cropped, mirrored.
+
+Low frequencies of the cosine transform give candidates (as in pHash, Zauner 2010): those that are even from left to
+right stay the same in a mirrored picture, and those that are odd change their sign. Candidates are aligned by the
+method of Lucas and Kanade (1981; Baker and Matthews 2004), which undoes a crop, and then compared pixel by pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.senses.examination import Array, NearDuplicate
+
+Floats = NDArray[np.float32]
+
+FINGERPRINT_PX = 16
+FREQUENCIES = 8  # lowest, horizontal and vertical
+CANDIDATE = 0.8  # correlation of low frequencies from which pictures are aligned
+SAME = 0.985  # correlation of aligned pictures that are versions of one
+STEPS = 8  # of the alignment
+MOST_SCALE, MOST_SHIFT = 0.2, 0.15  # that a crop explains, as shares of the picture
+BLOCK, AT_ONCE = 256, 8192  # pictures compared with each other at once
+PAIRS_AT_ONCE = 2048  # that are aligned
+MIRRORED = "mirrored"
+
+
+def find_near_duplicates(fingerprints: Sequence[Array | None]) -> list[NearDuplicate]:
+    """Pairs of pictures (FINGERPRINT_PX, FINGERPRINT_PX) uint8; None stands for a plain one, which is like nothing."""
+    present = [place for place, each in enumerate(fingerprints) if each is not None]
+    if len(present) < 2:
+        return []
+    pictures = np.stack([np.asarray(fingerprints[place]) for place in present])  # (n, H, W)
+    found = []
+    for first, second, mirrored in _find_candidates(pictures):
+        similarity = compare_aligned(
+            pictures[first], np.where(mirrored[:, None, None], pictures[second, :, ::-1], pictures[second])
+        )
+        found += [
+            NearDuplicate(present[one], present[other], alike, MIRRORED if flipped else "")
+            for one, other, alike, flipped in zip(
+                first.tolist(), second.tolist(), similarity.tolist(), mirrored.tolist(), strict=True
+            )
+            if alike >= SAME
+        ]
+    return found
+
+
+def _find_candidates(
+    pictures: NDArray[np.uint8],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]]:
+    """(first (p,), second (p,), mirrored (p,)) pairs with similar low frequencies, first < second, some at a time."""
+    even, odd = _split_frequencies(pictures)
+    held: list[NDArray[np.int64]] = []
+    for top in range(0, len(pictures), BLOCK):
+        for left in range(top, len(pictures), AT_ONCE):
+            symmetric = even[top : top + BLOCK] @ even[left : left + AT_ONCE].T
+            signed = odd[top : top + BLOCK] @ odd[left : left + AT_ONCE].T
+            row, column = np.nonzero(symmetric + np.abs(signed) >= CANDIDATE)
+            later = column + left > row + top
+            row, column = row[later], column[later]
+            held.append(np.stack([row + top, column + left, signed[row, column] < 0]))
+        if sum(each.shape[1] for each in held) >= PAIRS_AT_ONCE:
+            yield from _drain(held)
+            held = []
+    yield from _drain(held)
+
+
+def _drain(
+    held: Sequence[NDArray[np.int64]],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]]:
+    pairs = np.concatenate([np.zeros((3, 0), np.int64), *held], axis=1)
+    for start in range(0, pairs.shape[1], PAIRS_AT_ONCE):
+        first, second, mirrored = pairs[:, start : start + PAIRS_AT_ONCE]
+        yield first, second, mirrored.astype(np.bool_)
+
+
+def _split_frequencies(pictures: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """(n, H, W) -> the low frequencies that are even, and those that are odd, from left to right; together of length 1.
+
+    Amplitudes of natural pictures fall as 1 / frequency (Field 1987); they are weighted to count alike.
+    """
+    place = np.arange(FINGERPRINT_PX)
+    basis = np.cos(np.pi * (place[:, None] + 0.5) * np.arange(FREQUENCIES) / FINGERPRINT_PX)  # (H, F)
+    weight = np.hypot(*np.indices((FREQUENCIES, FREQUENCIES)))
+    parts = []
+    for start in range(0, len(pictures), AT_ONCE):
+        some = pictures[start : start + AT_ONCE].astype(np.float32)
+        parts.append((np.einsum("nhw,hu,wv->nuv", some, basis, basis, optimize=True) * weight).astype(np.float32))
+    spectrum = np.concatenate(parts)
+    spectrum /= np.linalg.norm(spectrum, axis=(1, 2), keepdims=True) + 1e-6
+    return (
+        np.ascontiguousarray(spectrum[:, :, ::2].reshape(len(spectrum), -1)),
+        np.ascontiguousarray(spectrum[:, :, 1::2].reshape(len(spectrum), -1)),
+    )
+
+
+def compare_aligned(pictures: NDArray[np.uint8], others: NDArray[np.uint8]) -> Floats:
+    """(p, H, W) and (p, H, W) -> (p,) the correlation of each pair after the scale and shift that align them best; 0
+    where no crop would explain these."""
+    one, other = (_standardise(each.astype(np.float32)) for each in (pictures, others))
+    slope_y, slope_x = (np.asarray(slope, np.float32) for slope in np.gradient(other, axis=(1, 2)))
+    y, x = (np.indices(one.shape[1:]) - (FINGERPRINT_PX - 1) / 2).astype(np.float32)
+    scale, shift = np.ones((len(one), 2), np.float32), np.zeros((len(one), 2), np.float32)  # of y and x
+    for _ in range(STEPS):
+        moved, inside = _sample(other, scale, shift)
+        down, across = (_sample(slope, scale, shift)[0] for slope in (slope_y, slope_x))
+        design = np.stack([down * y, across * x, down, across, -one, -np.ones_like(one)], axis=-1) * inside[..., None]
+        design = design.reshape(len(one), -1, 6)
+        normal = np.einsum("pki,pkj->pij", design, design) + 1e-3 * np.eye(6, dtype=np.float32)
+        target = -np.einsum("pki,pk->pi", design, (moved * inside).reshape(len(one), -1))
+        step = np.linalg.solve(normal, target[..., None])[..., 0]
+        scale = np.clip(scale + step[:, :2], 1 - MOST_SCALE, 1 + MOST_SCALE)
+        shift = np.clip(shift + step[:, 2:4], -MOST_SHIFT * FINGERPRINT_PX, MOST_SHIFT * FINGERPRINT_PX)
+    moved, inside = _sample(other, scale, shift)
+    return _correlate(one, moved, inside)
+
+
+def _sample(pictures: Floats, scale: Floats, shift: Floats) -> tuple[Floats, Floats]:
+    """(p, H, W) read at scale * position + shift (p, 2), of y and x from the centre -> (pictures, whether inside)."""
+    size = pictures.shape[1]
+    centre = (size - 1) / 2
+    offsets = np.arange(size, dtype=np.float32) - centre
+    y, x = (scale[:, axis, None] * offsets + shift[:, axis, None] + np.float32(centre) for axis in (0, 1))
+    inside = ((y >= 0) & (y <= size - 1))[:, :, None] & ((x >= 0) & (x <= size - 1))[:, None, :]
+    rows, columns = (_interpolation(at, size) for at in (y, x))  # (p, H, H), (p, W, W)
+    return np.asarray(rows @ pictures @ columns.transpose(0, 2, 1), np.float32), inside.astype(np.float32)
+
+
+def _interpolation(at: Floats, size: int) -> Floats:
+    """(p, H) positions -> (p, H, size) the weight of each line at each position."""
+    weight: Floats = np.maximum(0, 1 - np.abs(np.clip(at, 0, size - 1)[:, :, None] - np.arange(size, dtype=np.float32)))
+    return weight
+
+
+def _standardise(pictures: Floats) -> Floats:
+    pictures = pictures - pictures.mean((1, 2), keepdims=True)
+    spread: Floats = pictures / (pictures.std((1, 2), keepdims=True) + 1e-6)
+    return spread
+
+
+def _correlate(one: Floats, other: Floats, weight: Floats) -> Floats:
+    """(p,) the correlation of pairs (p, H, W) where the weight is 1."""
+    total = weight.sum((1, 2), keepdims=True) + 1e-6
+    one, other = (each - (each * weight).sum((1, 2), keepdims=True) / total for each in (one, other))
+    shared, own, others = ((a * b * weight).sum((1, 2)) for a, b in ((one, other), (one, one), (other, other)))
+    correlation: Floats = shared / np.sqrt(own * others + 1e-6)
+    return correlation
