@@ -8,6 +8,7 @@ method of Lucas and Kanade (1981; Baker and Matthews 2004), which undoes a crop,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,23 @@ Floats = NDArray[np.float32]
 
 FINGERPRINT_PX = 16
 FREQUENCIES = 8  # lowest, horizontal and vertical
-CANDIDATE = 0.8  # correlation of low frequencies from which pictures are aligned
-SAME = 0.985  # correlation of aligned pictures that are versions of one
+PRIOR = 100  # pictures with the statistics of photographs, that count beside those of the dataset
+CANDIDATE = 0.75  # similarity of low frequencies, from which pictures are aligned
+MOST_CANDIDATES = 20  # for each picture, on average
+SAME = 0.987  # correlation of aligned pictures that are versions of one
 STEPS = 8  # of the alignment
-MOST_SCALE, MOST_SHIFT = 0.2, 0.15  # that a crop explains, as shares of the picture
-BLOCK, AT_ONCE = 256, 8192  # pictures compared with each other at once
+MOST_SCALE, MOST_SHIFT = 0.12, 0.08  # that a crop explains, as shares of the picture
+BLOCK, AT_ONCE = 256, 8192  # pictures whose frequencies are compared at once
 PAIRS_AT_ONCE = 2048  # that are aligned
 MIRRORED = "mirrored"
+
+
+class Pairs(NamedTuple):
+    """Pairs of pictures, first < second: indices (p,), and whether one is to be mirrored (p,)."""
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    mirrored: NDArray[np.bool_]
 
 
 def find_near_duplicates(fingerprints: Sequence[Array | None]) -> list[NearDuplicate]:
@@ -35,66 +46,87 @@ def find_near_duplicates(fingerprints: Sequence[Array | None]) -> list[NearDupli
     pictures = np.stack([np.asarray(fingerprints[place]) for place in present])  # (n, H, W)
     found = []
     for first, second, mirrored in _find_candidates(pictures):
-        similarity = compare_aligned(
-            pictures[first], np.where(mirrored[:, None, None], pictures[second, :, ::-1], pictures[second])
-        )
-        found += [
-            NearDuplicate(present[one], present[other], alike, MIRRORED if flipped else "")
-            for one, other, alike, flipped in zip(
-                first.tolist(), second.tolist(), similarity.tolist(), mirrored.tolist(), strict=True
-            )
-            if alike >= SAME
-        ]
+        others = np.where(mirrored[:, None, None], pictures[second, :, ::-1], pictures[second])
+        for one, other, flipped, likeness in zip(
+            first.tolist(), second.tolist(), mirrored.tolist(), compare_aligned(pictures[first], others), strict=True
+        ):
+            if likeness >= SAME:
+                how = MIRRORED if flipped else ""
+                found.append(NearDuplicate(present[one], present[other], float(likeness), how))
     return found
 
 
-def _find_candidates(
-    pictures: NDArray[np.uint8],
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]]:
-    """(first (p,), second (p,), mirrored (p,)) pairs with similar low frequencies, first < second, some at a time."""
+def _find_candidates(pictures: NDArray[np.uint8]) -> Iterator[Pairs]:
+    """Pairs with similar low frequencies, some at a time."""
     even, odd = _split_frequencies(pictures)
-    held: list[NDArray[np.int64]] = []
+    held: list[Pairs] = []
     for top in range(0, len(pictures), BLOCK):
-        for left in range(top, len(pictures), AT_ONCE):
-            symmetric = even[top : top + BLOCK] @ even[left : left + AT_ONCE].T
-            signed = odd[top : top + BLOCK] @ odd[left : left + AT_ONCE].T
-            row, column = np.nonzero(symmetric + np.abs(signed) >= CANDIDATE)
-            later = column + left > row + top
-            row, column = row[later], column[later]
-            held.append(np.stack([row + top, column + left, signed[row, column] < 0]))
-        if sum(each.shape[1] for each in held) >= PAIRS_AT_ONCE:
-            yield from _drain(held)
+        blocks = [_compare_block(even, odd, top, left) for left in range(top, len(pictures), AT_ONCE)]
+        likeness = np.concatenate([alike for _, alike in blocks])
+        pairs = _concatenate([pairs for pairs, _ in blocks])
+        if len(likeness) > MOST_CANDIDATES * BLOCK:
+            pairs = _take(pairs, np.argpartition(-likeness, MOST_CANDIDATES * BLOCK)[: MOST_CANDIDATES * BLOCK])
+        held.append(pairs)
+        if sum(len(each.first) for each in held) >= PAIRS_AT_ONCE:
+            yield from _cut(_concatenate(held))
             held = []
-    yield from _drain(held)
+    if held:
+        yield from _cut(_concatenate(held))
 
 
-def _drain(
-    held: Sequence[NDArray[np.int64]],
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]]:
-    pairs = np.concatenate([np.zeros((3, 0), np.int64), *held], axis=1)
-    for start in range(0, pairs.shape[1], PAIRS_AT_ONCE):
-        first, second, mirrored = pairs[:, start : start + PAIRS_AT_ONCE]
-        yield first, second, mirrored.astype(np.bool_)
+def _compare_block(even: Floats, odd: Floats, top: int, left: int) -> tuple[Pairs, Floats]:
+    """The similar pairs of the BLOCK of pictures from `top` and the AT_ONCE ones from `left`, and how similar."""
+    symmetric = even[top : top + BLOCK] @ even[left : left + AT_ONCE].T
+    signed = odd[top : top + BLOCK] @ odd[left : left + AT_ONCE].T
+    likeness = symmetric + np.abs(signed)
+    row, column = np.nonzero(likeness >= CANDIDATE)
+    later = column + left > row + top
+    row, column = row[later], column[later]
+    return Pairs(row + top, column + left, signed[row, column] < 0), likeness[row, column]
+
+
+def _concatenate(pairs: Sequence[Pairs]) -> Pairs:
+    return Pairs(*(np.concatenate(arrays) for arrays in zip(*pairs, strict=True)))
+
+
+def _take(pairs: Pairs, chosen: Any) -> Pairs:
+    return Pairs(*(array[chosen] for array in pairs))
+
+
+def _cut(pairs: Pairs) -> Iterator[Pairs]:
+    for start in range(0, len(pairs.first), PAIRS_AT_ONCE):
+        yield _take(pairs, slice(start, start + PAIRS_AT_ONCE))
 
 
 def _split_frequencies(pictures: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-    """(n, H, W) -> the low frequencies that are even, and those that are odd, from left to right; together of length 1.
+    """(n, H, W) -> the low frequencies that are even from left to right (n, .), and those that are odd; together of
+    length 1.
 
-    Amplitudes of natural pictures fall as 1 / frequency (Field 1987); they are weighted to count alike.
+    What all pictures of the dataset have in common is taken out and what differs most is weighted less, or else all
+    chest X-rays would be alike.
     """
     place = np.arange(FINGERPRINT_PX)
-    basis = np.cos(np.pi * (place[:, None] + 0.5) * np.arange(FREQUENCIES) / FINGERPRINT_PX)  # (H, F)
-    weight = np.hypot(*np.indices((FREQUENCIES, FREQUENCIES)))
-    parts = []
-    for start in range(0, len(pictures), AT_ONCE):
-        some = pictures[start : start + AT_ONCE].astype(np.float32)
-        parts.append((np.einsum("nhw,hu,wv->nuv", some, basis, basis, optimize=True) * weight).astype(np.float32))
-    spectrum = np.concatenate(parts)
-    spectrum /= np.linalg.norm(spectrum, axis=(1, 2), keepdims=True) + 1e-6
-    return (
-        np.ascontiguousarray(spectrum[:, :, ::2].reshape(len(spectrum), -1)),
-        np.ascontiguousarray(spectrum[:, :, 1::2].reshape(len(spectrum), -1)),
-    )
+    basis = np.cos(np.pi * (place[:, None] + 0.5) * np.arange(FREQUENCIES) / FINGERPRINT_PX).astype(np.float32)
+    frequency = np.hypot(*np.indices((FREQUENCIES, FREQUENCIES))).astype(np.float32)
+    spectra = np.concatenate(
+        [
+            basis.T @ pictures[start : start + AT_ONCE].astype(np.float32) @ basis
+            for start in range(0, len(pictures), AT_ONCE)
+        ]
+    )  # (n, vertical, horizontal)
+    spectra = _normalise(spectra * np.sqrt(frequency))  # so that they vary about alike: the mean has frequency 0
+    prior = (frequency > 0) / np.count_nonzero(frequency)
+    usual = spectra.sum(0) / (len(spectra) + PRIOR)
+    usual[:, 1::2] = 0  # a mirrored picture has these with another sign
+    spectra -= usual
+    variance = (np.square(spectra).sum(0) + PRIOR * prior) / (len(spectra) + PRIOR)
+    spectra = _normalise(np.where(frequency > 0, spectra / (variance + 1e-12) ** 0.25, 0))
+    even, odd = spectra[:, :, ::2], spectra[:, :, 1::2]
+    return even.reshape(len(spectra), -1), odd.reshape(len(spectra), -1)
+
+
+def _normalise(spectra: NDArray[Any]) -> Floats:
+    return np.asarray(spectra / (np.linalg.norm(spectra, axis=(1, 2), keepdims=True) + 1e-6), np.float32)
 
 
 def compare_aligned(pictures: NDArray[np.uint8], others: NDArray[np.uint8]) -> Floats:
