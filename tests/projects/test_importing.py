@@ -197,7 +197,7 @@ def test_folders_whose_name_cannot_be_seen_are_no_classes(undecided: Project, tm
     assert undecided.counts().examples == undecided.counts().answered == len(added.ids) == 4
     assert {problem.what for problem in added.problems} == {
         "an empty answer",
-        "a class whose name cannot be seen: '\\u2800'",
+        "a name that cannot be seen: '\\u2800'",
     }
 
 
@@ -210,5 +210,5 @@ def test_a_row_with_a_region_whose_class_cannot_be_seen_is_left_out(undecided: P
         csv.writer(file).writerows([("image", "boxes"), *rows])
     added = undecided.import_data(tmp_path / "cells" / "boxes.csv", answer="boxes")
     assert len(added.ids) == 3
-    assert {problem.what for problem in added.problems} == {"a class whose name cannot be seen: '\\u3164'"}
+    assert {problem.what for problem in added.problems} == {"a name that cannot be seen: '\\u3164'"}
     assert undecided.classes() == ["cell", "dot"]

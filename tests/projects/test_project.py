@@ -144,7 +144,7 @@ def test_classes_keep_their_order_and_can_be_renamed_and_joined(project: Project
     assert project.counts().classes == {"clear": 0, "knot": 2, "a knot": 1}
     with pytest.raises(UsageError, match="there is no class 'bark'"):
         project.rename_class("bark", "knot")
-    with pytest.raises(UsageError, match="there is a class 'knot' already"):
+    with pytest.raises(UsageError, match="'knot' is there already"):
         project.add_class("knot")
 
 

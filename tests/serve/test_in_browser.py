@@ -40,7 +40,7 @@ def make_project(browser: Browser, tmp_path: Path) -> None:
     for name in ("dark", "bright"):
         browser.find("#kind-name").send_keys(name)
         browser.press("Create")
-        browser.wait_for(f"made the class '{name}'")
+        browser.wait_for(f"created '{name}'")
     for name, first in (("dark", 0.1), ("bright", 0.8)):
         browser.find("#files").send_keys(write_pictures(tmp_path, name, first))
         browser.find(f"#files-put option:nth-child({2 if name == 'dark' else 3})").click()

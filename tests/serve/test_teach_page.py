@@ -198,6 +198,17 @@ def test_transcripts_are_written_beside_the_player(served: TestClient, home: Pat
     assert stale.status_code >= 400
 
 
+@pytest.mark.parametrize(
+    ("senses", "asked"),
+    (("image", "Pictures"), ("audio", "Recordings"), ("", "Pictures, recordings or videos")),
+)
+def test_the_files_that_a_project_has_room_for_are_asked_for(home: Path, senses: str, asked: str) -> None:
+    with client(projects=home) as opened:
+        post(opened, "/new", name="Boards", answer="label" if senses else "", senses=senses)
+        (label, *_) = get(opened, "/p/boards/teach").all("label", **{"for": "files"})
+    assert label.text == asked
+
+
 def test_a_project_without_answers_asks_for_data(served: TestClient) -> None:
     page = post(served, "/new", name="Other", answer="", senses="")
     assert "The project takes its kind of answer from it." in page.text

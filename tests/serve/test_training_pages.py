@@ -92,7 +92,9 @@ def test_the_first_version_answers_on_the_page_and_to_programs(served: TestClien
     answered = served.post("/p/boards/try", files=files)
     assert "It says bright" in read_html(answered.text).text
     assert served.post("/predict", files=files).json()["answer"] == {"label": "bright"}
+    version = project.versions.get(1)
     page = get(served, "/p/boards/model/1")
+    assert f"It learned from {version.learned} examples; {version.held_out} more were put aside" in page.text
     assert "Of 100 new examples it answers about 50" in page.text
     saved = served.get("/p/boards/model/1/file")
     assert saved.content == project.versions.get(1).path.read_bytes()

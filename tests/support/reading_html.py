@@ -40,6 +40,8 @@ class _Parser(HTMLParser):
         self.open = [Element("")]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "wbr":  # a place where a line may break, which divides no text
+            return
         element = Element(tag, {name: value or "" for name, value in attrs})
         self.open[-1].inside.append(element)
         if tag not in _VOID:
@@ -54,7 +56,10 @@ class _Parser(HTMLParser):
                 pass
 
     def handle_data(self, data: str) -> None:
-        self.open[-1].inside.append(data)
+        inside = self.open[-1].inside
+        if inside and isinstance(inside[-1], str):
+            data = f"{inside.pop()}{data}"
+        inside.append(data)
 
 
 def read_html(text: str) -> Element:

@@ -26,7 +26,7 @@ def begin_from_model(name: str, model: str | Path, *, home: str | Path = HOME, w
         raise UsageError("no project can begin from it: its quality was never measured", where=str(model))
     project = Project.create(name, answer=recipe.kind, senses=tuple(recipe.senses), home=home, who=who)
     with project.database.writing() as connection:
-        change = begin_change(connection, project.who, f"took the classes of {shorten(Path(model).name)}")
+        change = begin_change(connection, project.who, f"began from {shorten(Path(model).name)}")
         names = [check_class(each) for each in getattr(recipe.answer, "classes", ())]
         make_edits(connection, change, edit_new_classes(connection, names))
         discard_if_empty(connection, change)

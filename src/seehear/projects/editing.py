@@ -61,8 +61,8 @@ def add_class(connection: Connection, who: str, name: str) -> int | None:
     """Raises UsageError for a name that is taken or cannot be a class."""
     new = edit_new_classes(connection, [check_class(check_cell(name))])
     if not new:
-        raise UsageError(f"there is a class {name!r} already")
-    change = begin_change(connection, who, f"made the class {shorten(name)}")
+        raise UsageError(f"{name!r} is there already")
+    change = begin_change(connection, who, f"created {shorten(name)}")
     make_edits(connection, change, new)
     return change
 
@@ -77,7 +77,7 @@ def rename_class(connection: Connection, who: str, column: AnswerColumn, name: s
         raise UsageError(f"there is no class {name!r}", allowed=", ".join(known[:20]))
     join = new in known
     verb, to = ("joined", "with") if join else ("renamed", "to")
-    change = begin_change(connection, who, f"{verb} the class {shorten(name)} {to} {shorten(new)}")
+    change = begin_change(connection, who, f"{verb} {shorten(name)} {to} {shorten(new)}")
     position = FIELDS["class"].read(connection, [Edit("class", None, name, None, None)])[None, name]
     edits = [Edit("class", None, name, position, None)]
     edits += [] if join else [Edit("class", None, new, None, position)]
@@ -165,9 +165,9 @@ def check_text(text: str) -> str:
 def check_class(name: str) -> str:
     """Raises UsageError for a name that is too long for a class, or that nobody could see; "" is no class."""
     if name and not any(map(_is_visible, name)):
-        raise UsageError(f"a class whose name cannot be seen: {name!a}", hint="give it a name")
+        raise UsageError(f"a name that cannot be seen: {name!a}", hint="give it a name")
     if len(name) > LONGEST_CLASS:
-        raise UsageError(f"a class with {len(name):,} characters: {shorten(name)}", allowed=f"{LONGEST_CLASS}")
+        raise UsageError(f"a name with {len(name):,} characters: {shorten(name)}", allowed=f"{LONGEST_CLASS}")
     return name
 
 

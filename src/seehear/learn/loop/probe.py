@@ -17,7 +17,7 @@ from seehear.learn.model.network import Network, Tensors
 from seehear.learn.model.ood import BANK
 from seehear.sampling import take_evenly
 
-TASK = "fitting the head"
+TASK = "training the last layer"
 BATCH = 64  # at most
 
 Array = NDArray[Any]

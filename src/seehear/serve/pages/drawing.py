@@ -18,7 +18,7 @@ from seehear.answers.class_marks import ClassMark, mark_classes
 from seehear.answers.regions import Drawing, DrawnRegions, Region
 from seehear.errors import InputError, UsageError
 from seehear.projects import Project
-from seehear.projects.columns import AnswerColumn
+from seehear.projects.columns import SENSES, AnswerColumn
 from seehear.projects.examples import Example, Query
 from seehear.projects.project import PAGE
 from seehear.runtime.options import PredictOptions
@@ -63,6 +63,7 @@ def show_list(request: Request, project: Project, column: AnswerColumn, after: i
         regions=column.kind.regions,
         said={each.id: describe_cell(column, each.answers.get(column.heading)) for each in page},
         kinds=[],
+        senses=project.setting(SENSES, []),
         done=project.change(done),
     )
 

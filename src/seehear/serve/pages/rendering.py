@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 from jinja2.utils import url_quote
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -19,6 +21,7 @@ from seehear.amounts import format_count, pluralise
 from seehear.answers.regions import Region
 from seehear.projects.examples import Example
 from seehear.projects.kept_answers import KeptAnswer
+from seehear.senses import SENSES
 from seehear.serve.open_projects import Learning, OpenProjects
 from seehear.serve.pages.static_files import read_static_files
 from seehear.serve.pages.times import format_clock
@@ -74,7 +77,13 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"shorten": shorten, "of_100": of_100, "of_100_up": of_100_up, "counted": format_count}
+    made.filters |= {
+        "shorten": shorten,
+        "breakable": breakable,
+        "of_100": of_100,
+        "of_100_up": of_100_up,
+        "counted": format_count,
+    }
     made.filters |= {
         "sentence": to_sentence,
         "article": with_article,
@@ -82,6 +91,7 @@ def environment() -> jinja2.Environment:
         "clock": format_clock,
         "thumbnail_version": thumbnail_version,
         "plural": pluralise,
+        "file_nouns": to_file_nouns,
         "outline_path": to_outline_path,
         "plain_number": to_plain_number,
     }
@@ -95,6 +105,11 @@ def shorten(text: str, most: int) -> str:
         return text
     end = most // 3
     return f"{text[: most - end - 1]}…{text[-end:]}"
+
+
+def breakable(text: str) -> Markup:
+    """Text in which a line may also break after what separates words in the names of files and classes."""
+    return Markup("<wbr>").join(re.findall(r"[^_.,/-]*[_.,/-]+|[^_.,/-]+", text))
 
 
 def to_sentence(text: str) -> str:
@@ -126,6 +141,12 @@ def to_outline_path(region: Region | None) -> str:
 def to_plain_number(value: float) -> str:
     """3 rather than 3.0, as people type it; with at most three decimals."""
     return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def to_file_nouns(senses: Sequence[str]) -> str:
+    """What examples of these senses usually are: "Pictures", "Pictures or recordings". Without senses, of all."""
+    nouns = [pluralise(SENSES[sense].media[0]) for sense in senses or SENSES]
+    return " or ".join([", ".join(nouns[:-1]), nouns[-1]] if len(nouns) > 1 else nouns).capitalize()
 
 
 def with_article(noun: str) -> str:

@@ -33,6 +33,7 @@ WRONG = (1, 2, 5, 10, 20)  # of 100, to choose from
 MINUTES = (1, 3, 10, 30)
 DEMO_MINUTES = 1
 LOOK_EVERY_S = 1.0
+LEAST_LEFT_S = 2.0  # to be worth saying
 MOST_POINTS = 200  # of a curve
 _LOSS = re.compile(r"loss ([0-9.]+)")
 
@@ -71,7 +72,7 @@ class Progress:
             "job": job,
             "task": str(figures.get("task") or "starting"),
             "share": min(1.0, done / total) if total else None,
-            "left": format_duration(math.ceil(left_s)) if left_s else None,  # it was just about done
+            "left": format_duration(math.ceil(left_s)) if left_s and left_s >= LEAST_LEFT_S else None,
             "note": str(figures.get("note") or ""),
             "curve": draw_curve(self._losses),
             **self._describe_quality(),

@@ -96,8 +96,8 @@ class Record extends HTMLElement {
     this.levels = [];
     const microphone = new Microphone((portion) => this.hear(portion));
     this.microphone = microphone;
-    this.show("Starting…");
-    this.say("Your browser may ask whether this page may listen.");
+    this.show("Wait…", "until it is open");
+    this.say("Opening the microphone. Your browser may ask whether this page may listen.");
     try {
       await microphone.open();
     } catch (error) {
@@ -110,11 +110,10 @@ class Record extends HTMLElement {
       return;
     }
     this.source = microphone.name;
-    this.show("Recording");
-    this.say("");
   }
 
   hear(portion) {
+    if (!this.portions.length) this.show("Recording", "let go, or tap, to stop"); // what came before it opened is lost
     this.portions.push(portion);
     const size = Math.round(this.microphone.rate / PEAKS_PER_S);
     for (let i = 0; i < portion.length; i += size) {
@@ -140,9 +139,13 @@ class Record extends HTMLElement {
     if (!this.busy) return;
     const { rate } = this.microphone;
     this.end();
+    if (!this.portions.length) {
+      this.say("The microphone was not open yet. Hold the button until it says “Recording”, or tap it to start and again to stop.");
+      return;
+    }
     const samples = join(this.portions);
-    if (!rate || samples.length < SHORTEST_S * rate) {
-      this.say("Nothing was recorded. Hold the button while it sounds, or tap it to start and again to stop.");
+    if (samples.length < SHORTEST_S * rate) {
+      this.say("That was too short. Hold the button while it sounds, or tap it to start and again to stop.");
       return;
     }
     [this.samples, this.rate] = [samples, rate];
@@ -153,13 +156,13 @@ class Record extends HTMLElement {
     this.busy = false;
     this.microphone.close();
     this.microphone = null;
-    this.show("Record");
+    this.show("Record", "hold, or tap");
   }
 
-  show(words) {
-    this.record.setAttribute("aria-pressed", String(words === "Recording"));
+  show(words, hint) {
+    this.record.setAttribute("aria-pressed", String(this.busy));
     this.record.querySelector("b").textContent = words;
-    this.record.querySelector("span").textContent = words === "Recording" ? "let go, or tap, to stop" : "hold, or tap";
+    this.record.querySelector("span").textContent = hint;
   }
 
   // Cutting it into pieces
@@ -196,7 +199,7 @@ class Record extends HTMLElement {
   count() {
     const number = this.chosen.length;
     this.add.textContent = number === 1 ? "Add 1 example" : `Add ${number} examples`;
-    this.add.disabled = !number;
+    this.add.hidden = !number;
     const length = this.samples.length / this.rate;
     this.marks.replaceChildren(
       ...this.chosen.map(([start, end]) => {
@@ -208,6 +211,8 @@ class Record extends HTMLElement {
       }),
     );
     if (!this.found.length) this.say("No sound that stands out was found. Choose another way to cut it, or record again.");
+    else if (!number) this.say("No piece is chosen.");
+    else this.say(`${number} of ${this.found.length} chosen.`);
   }
 
   play(start, end) {
