@@ -64,6 +64,15 @@ def test_the_list_tells_an_empty_picture_from_one_that_nobody_looked_at(served: 
     }
 
 
+def test_more_like_a_box_is_found_from_its_row(served: TestClient) -> None:
+    links = [
+        each.attributes["href"]
+        for each in get(served, "/p/smears/teach/1").all("a")
+        if "box=" in each.attributes["href"]
+    ]
+    assert links == [f"/p/smears/teach/similar?example=1&box={box}" for box in ("1%2C2%2C30%2C40", "5%2C6%2C20%2C16")]
+
+
 def test_a_picture_is_shown_with_its_boxes_and_as_a_table(served: TestClient) -> None:
     page = get(served, "/p/smears/teach/1")
     assert not find_inline(page)

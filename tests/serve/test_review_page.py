@@ -75,6 +75,8 @@ def test_what_is_unsure_is_shown_with_its_candidates_and_a_key_for_each(
     assert "unsure It hesitates between bright (5" in page.text and "and dark (4" in page.text
     assert "asked" in page.text and "by a program" in page.text
     assert keys(page) == ["1", "Enter", "0", "s", "x"]
+    (more,) = [each for each in page.all("a") if each.text == "Find more like this"]
+    assert "What you are looking for" in get(served, more.attributes["href"]).text
     (picture,) = page.all("img", **{"class": "picture"})
     answered = served.get(picture.attributes["src"])
     assert answered.headers["content-type"] == "image/jpeg" and "immutable" in answered.headers["cache-control"]

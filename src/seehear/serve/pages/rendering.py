@@ -93,6 +93,7 @@ def environment() -> jinja2.Environment:
         "plural": pluralise,
         "file_nouns": to_file_nouns,
         "outline_path": to_outline_path,
+        "bounds": to_bounds,
         "plain_number": to_plain_number,
     }
     made.globals |= {"static": read_static_files().address, "model_address": model_address}
@@ -136,6 +137,12 @@ def to_outline_path(region: Region | None) -> str:
     if len(x) == 2:  # of a box
         x, y = (x[0], x[1], x[1], x[0]), (y[0], y[0], y[1], y[1])
     return "M" + "L".join(f"{across:.2f} {down:.2f}" for across, down in zip(x, y, strict=True)) + "Z"
+
+
+def to_bounds(region: Region) -> str:
+    """The box around a region, as an address has it: left,top,right,bottom."""
+    x, y = region.corners[::2], region.corners[1::2]
+    return ",".join(map(to_plain_number, (min(x), min(y), max(x), max(y))))
 
 
 def to_plain_number(value: float) -> str:

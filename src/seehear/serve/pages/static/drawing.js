@@ -1,7 +1,7 @@
 // <sh-drawing>: boxes or outlines are drawn on a picture, by mouse, touch and keyboard, and saved together.
 // Without this script, the form inside has a table with the same numbers.
 
-import { boxBetween, isBox, overlap, pointsOf, resized, shifted, simplified, snap, withCorner } from "./geometry.js";
+import { boundsOf, boxBetween, isBox, overlap, pointsOf, resized, shifted, simplified, snap, withCorner } from "./geometry.js";
 import { wordsOf } from "./parts.js";
 import { Picture } from "./picture.js";
 import { sendUntilAnswered } from "./saving.js";
@@ -508,11 +508,19 @@ class Drawing extends HTMLElement {
     if (!this.chosen) return;
     panel.querySelector("[data-selected-title]").textContent = `Selected: ${this.chosen.label ?? "not known"}`;
     panel.querySelector("[data-selected-proposed]").hidden = !this.chosen.proposed;
+    this.linkSimilar(panel.querySelector("[data-similar]"));
     const corners = this.twoCorners ? this.chosen.corners : pointsOf(this.chosen.corners)[this.corner];
     panel.querySelector(".sides").hidden = !corners; // of an outline without a chosen corner
     if (!corners) return;
     for (const field of panel.querySelectorAll("[data-side]"))
       field.value = Number(corners[field.dataset.side].toFixed(2));
+  }
+
+  // What is drawn but not saved yet is looked for as well: the address has its box.
+  linkSimilar(link) {
+    const box = boundsOf(this.chosen.corners).map((edge) => edge.toFixed(1)).join(",");
+    const query = new URLSearchParams({ example: this.dataset.example, box });
+    link.href = `${this.dataset.address}/teach/similar?${query}`;
   }
 
   // "W white cell, box 3 of 16, 108, 194 to 281, 372": it begins with what is written on the picture.
