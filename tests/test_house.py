@@ -21,7 +21,7 @@ MODULES = {
     for path in sorted((SOURCE / "seehear").rglob("*.py"))
 }
 
-FLOOR = {"errors", "geometry", "media", "amounts", "escaping", "sampling", "strict_json", "problems"}
+FLOOR = {"errors", "geometry", "media", "amounts", "escaping", "sampling", "strict_json", "strict_xml", "problems"}
 LEFT = FLOOR | {"files", "folders", "senses", "answers", "recipe"}  # what serving depends on
 MAY_IMPORT = {
     "errors": set(),
@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "escaping": set(),
     "sampling": set(),
     "strict_json": set(),
+    "strict_xml": set(),
     "geometry": set(),
     "problems": {"errors"},
     "events": set(),
@@ -123,7 +124,7 @@ ONLY_IN = {
     "openpyxl": ("table/",),
     "pillow_heif": ("senses/sight/", "table/layouts/image_sizes.py"),
     "zipfile": ("table/", "starts/state_dict.py"),
-    "xml": ("table/", "serve/label_studio/"),
+    "xml": ("table/", "serve/label_studio/", "strict_xml.py"),
     "yaml": ("table/",),
     "pycocotools": (),
     "supervision": ("answers/boxes/",),

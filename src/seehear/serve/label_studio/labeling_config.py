@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from seehear.errors import UsageError
+from seehear.strict_xml import from_xml
 
 WHERE = "the labeling config"
 MOST_CHARACTERS = 1 << 20
@@ -57,12 +58,10 @@ def read_config(text: str) -> LabelingConfig:
     """Raises UsageError for what is not a labeling config."""
     if len(text) > MOST_CHARACTERS:
         raise UsageError(f"{len(text):,} characters", where=WHERE, allowed=f"up to {MOST_CHARACTERS:,}")
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise UsageError("it declares a document type", where=WHERE, hint="remove the declaration")
     try:
-        root = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError, RecursionError) as error:
-        raise UsageError(f"not XML: {error}", where=WHERE) from None
+        root = from_xml(text)
+    except ValueError as error:
+        raise UsageError(str(error), where=WHERE) from None
     files: dict[str, FileTag] = {}
     controls: dict[str, Control] = {}
     for tag in root.iter():

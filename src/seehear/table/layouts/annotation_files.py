@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from seehear.errors import DataError
 from seehear.media import medium_of
 from seehear.strict_json import from_json
+from seehear.strict_xml import from_xml
 from seehear.table.directories import find_part_folders, list_visible, walk_files
 from seehear.table.encoding import read_text
 from seehear.table.file_checks import is_file
@@ -91,13 +92,10 @@ def read_xml(file: Path, name: str, most_bytes: int) -> ElementTree.Element:
     if large:
         raise DataError("too large for annotations", where=name, allowed=f"up to {most_bytes >> 20} MiB")
     text = read_text(file, name, most_bytes)
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        hint = "remove the declaration"
-        raise DataError("it declares a document type, which annotations do not need", where=name, hint=hint)
     try:
-        return ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError, RecursionError) as error:
-        raise DataError(f"not XML: {error}", where=name) from None
+        return from_xml(text)
+    except ValueError as error:
+        raise DataError(str(error), where=name) from None
 
 
 def parse_number(value: Any) -> float:
