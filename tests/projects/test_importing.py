@@ -112,6 +112,21 @@ def test_masks_become_cells_that_name_no_file(undecided: Project, tmp_path: Path
     assert [column.kind.read(cell, spec).areas["road"] for cell in cells] == [9, 9]
 
 
+def test_a_mask_with_a_class_that_cannot_be_named_is_left_out_alone(undecided: Project, tmp_path: Path) -> None:
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for number in range(3):
+        pixels = np.zeros((8, 6), np.uint8)
+        pixels[:3] = 1 + number // 2
+        Image.fromarray(pixels).save(tmp_path / "masks" / f"{number}.png")
+        Image.fromarray(np.full((8, 6, 3), 90 + number, np.uint8)).save(tmp_path / "images" / f"{number}.png")
+    (tmp_path / "masks" / "classes.txt").write_text("ground\nroad\n\u2800\n")
+    added = undecided.import_data(tmp_path)
+    assert len(added.ids) == 2
+    (problem,) = added.problems
+    assert problem.what == "a name that cannot be seen: '\\u2800'"
+
+
 def test_pictures_without_answers_can_join_a_project_of_labels(project: Project, tmp_path: Path) -> None:
     write_pictures(tmp_path / "more", 3)
     project.import_data(tmp_path / "more")

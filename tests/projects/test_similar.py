@@ -105,6 +105,15 @@ def test_what_is_confirmed_becomes_one_change_that_can_be_undone(project: Projec
     assert len(project.find(Query(stratum="bright"))) == 1
 
 
+def test_confirming_embeds_nothing(project: Project) -> None:
+    search = search_similar(project, 6, encoder=Counting("image"))
+    search.compute()
+    found = [each.candidate for each in search.rank(top=1)]
+    encoder = Counting("image")
+    search_similar(project, 6, encoder=encoder).confirm(found, "bright")
+    assert encoder.embedded == 0
+
+
 def test_the_classes_of_regions_that_are_confirmed_are_classes_of_the_project(tmp_path: Path) -> None:
     with Project.create("Cells", answer="boxes", home=tmp_path / "home") as project:
         project.add([write_picture(tmp_path / f"{b:.2f}.png", b) for b in (0.1, 0.9)])
@@ -207,4 +216,4 @@ def test_what_does_not_exist_is_named(project: Project, tmp_path: Path) -> None:
         search_similar(project, 6, among=tmp_path / "text", encoder=encoder).rank()
     with pytest.raises(SeehearError, match=r"broken\.png"):
         (tmp_path / "broken.png").write_bytes(b"x")
-        search_similar(project, tmp_path / "broken.png", encoder=encoder)
+        search_similar(project, tmp_path / "broken.png", encoder=encoder).compute()

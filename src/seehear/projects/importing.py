@@ -210,7 +210,7 @@ def _stand_alone(table: Table) -> Iterator[str | InputError | None]:
     spec = kind.plan(table.answers(), column.heading)
     for cell in table.answers():
         try:
-            yield kind.read(cell, spec).to_cell()
+            yield _check_cell(kind.read(cell, spec).to_cell(), column)
         except InputError as error:
             yield error
 

@@ -46,14 +46,21 @@ class SimilaritySearch:
 
     among          a folder, an archive or a file; by default the project's examples without an answer
     query_inputs   see `read_query`
-    Raises UsageError for what does not exist, InputError if what is looked for cannot be read.
+    Raises UsageError for what does not exist. What is looked for is read, and embedded, once that is needed: InputError
+    if it cannot be read.
     """
 
     def __init__(self, project: Project, encoder: Encoder, wanted: LookFor, among: Path | None = None) -> None:
         self._project, self._encoder, self._wanted, self._among = project, encoder, wanted, among
-        name, self.query_inputs = read_query(project, encoder.senses, wanted)
-        self._query = embed_one(encoder, self.query_inputs, name)
-        self._cache = FeatureCache(project.place.folder / FOLDER, encoder, self._choose_window())
+        self._name, self.query_inputs = read_query(project, encoder.senses, wanted)
+
+    @cached_property
+    def _query(self) -> Array:
+        return embed_one(self._encoder, self.query_inputs, self._name)
+
+    @cached_property
+    def _cache(self) -> FeatureCache:
+        return FeatureCache(self._project.place.folder / FOLDER, self._encoder, self._choose_window())
 
     @cached_property
     def _places(self) -> Sequence[tuple[Item, Candidate]]:
@@ -84,7 +91,9 @@ class SimilaritySearch:
         return len(self._cache.find_missing(self.items))
 
     def compute(self, listen: Listener = ignore_events) -> Sequence[RowProblem]:
-        """Compute the features that are missing. Returns what cannot be read."""
+        """Compute the features that are missing. Returns what cannot be read. Raises InputError if what is looked for
+        cannot be read, before anybody waits."""
+        _ = self._query
         return self._cache.compute(self.items, listen)
 
     def rank(self, yes: Iterable[Candidate] = (), no: Iterable[Candidate] = (), *, top: int = TOP) -> Sequence[Match]:

@@ -102,6 +102,8 @@ async def show(request: Request, slug: str, key: str) -> Response:
     async with writing.lock:
         writing.generation += 1
         offset, about = _offset(folder), _read_about(folder)
+        if offset < about["length"]:
+            await asyncio.to_thread(_flush, folder)
         result = await _finish(request, slug, folder) if offset == about["length"] else {}
     headers = {"Upload-Offset": str(offset), "Upload-Length": str(about["length"]), "Cache-Control": "no-store"}
     return _answer(200, headers, {"offset": offset, **result})
@@ -153,7 +155,7 @@ async def _receive(
         async with writing.lock:
             if writing.generation != mine:
                 raise HTTPException(409, "another connection goes on with this upload")
-            await asyncio.to_thread(_append, folder, bytes(held), offset)
+            await asyncio.to_thread(_write, folder, bytes(held), offset)
         offset += len(held)
         held.clear()
 
@@ -167,6 +169,7 @@ async def _receive(
             if len(held) >= BLOCK:
                 await write()
         await write()
+        await asyncio.to_thread(_flush, folder)
         if digest and checksum and digest.digest() != checksum[1]:
             raise HTTPException(CHECKSUM_MISMATCH, f"these bytes have another {checksum[0]}")
     except (ClientDisconnect, HTTPException):
@@ -214,12 +217,15 @@ def _make(folder: Path, about: Mapping[str, Any]) -> None:
     write_atomically(folder / ABOUT, json.dumps(about).encode())
 
 
-def _append(folder: Path, block: bytes, offset: int) -> None:
-    """Write bytes at an offset, and flush them to the disk."""
+def _write(folder: Path, block: bytes, offset: int) -> None:
     with (folder / DATA).open("r+b") as file:
         file.seek(offset)
         file.write(block)
-        file.flush()
+
+
+def _flush(folder: Path) -> None:
+    """Have what was written on the disk: before anybody is told that it arrived."""
+    with (folder / DATA).open("r+b") as file:
         os.fsync(file.fileno())
 
 

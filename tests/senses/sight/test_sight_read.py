@@ -20,7 +20,7 @@ from seehear.media import Excerpt
 from seehear.senses.file_type import detect_file_type
 from seehear.senses.sight import SIGHT, pillow_plugins
 from seehear.senses.sight.limits import MOST_PIXELS
-from seehear.senses.sight.read import AT_ONCE
+from seehear.senses.sight.read import AT_ONCE, read_size
 from seehear.table.layouts.image_sizes import read_sizes_px
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # pytest puts aside the filter of the module
@@ -100,6 +100,8 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
     # EXIF 2.32, table 5: where the stored first row and first column belong in the upright picture.
     corner = {1: (1, 1), 2: (1, 0), 3: (0, 0), 4: (0, 1), 5: (1, 1), 6: (1, 0), 7: (0, 0), 8: (0, 1)}
     assert (top, left) == corner[orientation]
+    height, width = pixels.shape[:2]
+    assert read_size(saved(Image.fromarray(stored), kind, exif=exif)) == (width, height)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -119,6 +119,22 @@ def read_reduced(source: Path | Excerpt, side_px: int) -> ReducedPicture:
     return ReducedPicture(pixels, height_px, width_px, opened)
 
 
+def read_size(source: str | Path | bytes) -> tuple[int, int]:
+    """(width, height) of a picture as `read` gives it, upright. Of most kinds of file only the header is read.
+
+    Raises InputError like `read`.
+    """
+    with name_errors(source, "picture"), open_source(source) as file:
+        picture = _open_trusted(file, source)
+        if picture is None:
+            height, width = decode_isolated("picture", file, source).shape[:2]
+            return width, height
+        if picture.format == "PNG":
+            picture.load()  # it may say after its pixels that it is rotated
+        width, height = picture.size
+        return (height, width) if orientation(picture) in SIDEWAYS_ORIENTATIONS else (width, height)
+
+
 def _read_file(file: BinaryIO, source: Any) -> Pixels:
     picture = _open_trusted(file, source)
     return decode_isolated("picture", file, source) if picture is None else _from_pil(picture)

@@ -19,7 +19,7 @@ from seehear.errors import InputError, UsageError
 from seehear.escaping import escape_unprintable
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
-from seehear.senses import SENSES
+from seehear.senses.sight.read import read_size
 from seehear.serve.answering import Answerer
 from seehear.serve.label_studio.labeling_config import read_config
 from seehear.serve.label_studio.regions import Match, Size, match_config, to_results
@@ -156,7 +156,7 @@ def _open(files: TaskFiles, match: Match, task: _Task, on_disk: list[Path]) -> d
 
 
 def _to_results(prediction: Prediction, match: Match, uploads: Mapping[str, Upload]) -> list[dict[str, Any]]:
-    """None unless the answer is accepted. Only then is the picture decoded again, for its size."""
+    """None unless the answer is accepted."""
     if prediction.answer is None or not prediction.accepted:
         return []
     return to_results(prediction.answer, match, _picture_size(match, uploads))
@@ -166,6 +166,5 @@ def _picture_size(match: Match, uploads: Mapping[str, Upload]) -> Size:
     """Of the picture that the answer is about; (0, 0) if it is about something else."""
     for sense, tag in match.files.items():
         if tag is match.about and tag.medium == PICTURE:
-            height, width = SENSES[sense].read(uploads[sense].source).shape[:2]
-            return width, height
+            return read_size(uploads[sense].source)
     return 0, 0
