@@ -14,7 +14,7 @@ from PIL import Image
 import seehear
 import tiny
 from seehear.cli import run
-from seehear.errors import DataError, UsageError
+from seehear.errors import DataError, UsageError, WorseError
 from seehear.events import Event, Notice
 from seehear.measure import comparison
 from seehear.paired_evaluation import check_comparable
@@ -98,6 +98,53 @@ def test_models_with_other_kinds_of_answers_are_refused() -> None:
     models: Any = [SimpleNamespace(recipe=recipe) for recipe in (tiny.recipe(), score)]
     with pytest.raises(UsageError, match=r"cannot be compared: a answers with label, b with score"):
         check_comparable(models, ("a", "b"))
+
+
+def test_a_loss_is_tolerated_or_not_and_the_exit_code_says_so(
+    models: tuple[Path, Path], data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worse, better = map(str, models)
+    assert run(["compare", better, worse, str(data), "--tolerate", "1%", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["tolerance"]["verdict"] == "worse"
+    (data / "bright" / "torn.png").write_bytes(b"\x89PNG\r\n")  # what is left out does not decide
+    assert run(["compare", worse, better, str(data), "--tolerate", "0%"]) == 0
+    assert "tolerable: 0 of accuracy may be lost, and the loss is at most" in capsys.readouterr().out
+    for wrong in ("-1%", "100%", "much"):
+        assert run(["compare", worse, better, str(data), "--tolerate", wrong]) == 2
+        assert "is not a share" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="cannot tolerate 1"):
+        seehear.compare(*models, data, tolerate=1.0)
+
+
+def test_equal_models_are_tolerated_if_there_are_enough_examples(models: tuple[Path, Path], data: Path) -> None:
+    verdicts = [seehear.compare(models[1], models[1], data, tolerate=share).loss for share in (0.2, 0.01)]
+    assert [each and each.verdict for each in verdicts] == ["tolerable", "undecided"]
+
+
+def test_a_model_that_is_worse_is_refused(models: tuple[Path, Path], data: Path) -> None:
+    found = seehear.compare(*models[::-1], data, tolerate=0.01)
+    with pytest.raises(WorseError, match=r"confused.seehear is worse than tolerated: 0.01 of accuracy may"):
+        found.refuse_worse()
+    seehear.compare(*models, data, tolerate=0.01).refuse_worse()
+    seehear.compare(*models[::-1], data).refuse_worse()  # without a tolerance, nothing is refused
+
+
+def test_time_and_size_are_compared(models: tuple[Path, Path], data: Path) -> None:
+    found = seehear.compare(*models, data)
+    assert found.costs is not None
+    for cost, path in zip(found.costs, models, strict=True):
+        assert 0 < cost.latency_s < 5 and 0.3 < cost.size_bytes / path.stat().st_size <= 1
+    assert {"latency_s", "size_bytes"} <= found.to_json()["models"][1].keys()
+    assert "one answer takes" in str(found)
+
+
+def test_classes_that_changed_are_listed(models: tuple[Path, Path], data: Path) -> None:
+    found = seehear.compare(*models, data)
+    assert [(each.column, each.value, each.n, each.gained, each.lost) for each in found.changes] == [
+        ("label", "bright", 8, 8, 0),
+        ("label", "dark", 8, 8, 0),
+    ]
+    assert "  label bright: better (+100.0 % of 8; 8 became right, 0 wrong), significant: p = 0." in str(found)
 
 
 def test_compare_on_the_command_line(models: tuple[Path, Path], data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -293,6 +293,7 @@ def compare(
     *,
     trained_on: Iterable[str | Path] = (),
     answer: str | None = None,
+    tolerate: float | None = None,
     listen: Listener = ignore_events,
 ) -> PairedComparison:
     """Compare two recognisers on the same examples: is the second better, worse or not distinguishable?
@@ -300,6 +301,8 @@ def compare(
     data        examples that neither learned from: the part `test` of a table, or else `val`, or else all of it
     trained_on  the training data of either: rows with one of its files are not compared. Model files do not say what
                 they learned from
+    tolerate    the loss that is tolerated, such as 0.01 for a point of accuracy, or, of a metric in the unit of the
+                answers, for 1 % of the first one's: gives the comparison a `loss`, with a `verdict`
 
     Shares of right answers are compared by McNemar's exact test, other metrics by a paired bootstrap. Where the table
     names people or places, whole groups are resampled. Raises UsageError if the answers differ in kind.
@@ -317,7 +320,7 @@ def compare(
             open_unlabelled(each, table.senses, workspace / f"unpacked-{number}")
             for number, each in enumerate(trained_on)
         ]
-        return compare_on_table(models, names, table, learned, listen)
+        return compare_on_table(models, names, table, learned, listen, tolerate)
 
 
 def _name(model: str | Path | Recogniser, otherwise: str) -> str:

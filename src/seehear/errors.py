@@ -3,6 +3,7 @@
     SeehearError
     ├── UsageError     a wrong flag, argument or combination               exit 2
     ├── ConflictError  somebody else has changed it meanwhile              exit 3
+    ├── WorseError     a model is worse than the one it would replace      exit 1
     ├── InputError     one input cannot be used; the others are processed  exit 1
     ├── DataError      the table as a whole cannot be trained on           exit 3
     ├── BundleError    a model file is refused                             exit 3
@@ -57,6 +58,10 @@ class UsageError(SeehearError):
 
 class ConflictError(SeehearError):
     exit_code = 3
+
+
+class WorseError(SeehearError):
+    exit_code = 1
 
 
 class InputError(SeehearError):

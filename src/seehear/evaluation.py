@@ -124,7 +124,7 @@ def predict_table(
     detector = ShiftDetector(recipe)
     listen(Started(TASK, len(table), "examples"))
     started_s = time.perf_counter()
-    predictions = predictor.predict((_select_inputs(row, recipe) for row in table), options)
+    predictions = predictor.predict((select_inputs(row, recipe) for row in table), options)
     for number, prediction in enumerate(predictions):
         problem = _find_problem(prediction, truths[number], recipe)
         problems += [problem] if problem else []
@@ -169,7 +169,7 @@ def _unanswered(prediction: Prediction) -> RowProblem:
     return RowProblem(prediction.input, " ".join(reasons))
 
 
-def _select_inputs(row: Row, recipe: Recipe) -> dict[str, Input]:
+def select_inputs(row: Row, recipe: Recipe) -> dict[str, Input]:
     """The inputs of a row for the senses of the recogniser."""
     return {name: source for name, source in row.inputs.items() if name in recipe.senses}
 
@@ -210,7 +210,7 @@ def _write_report(
 
 def _draw(row: Row, recipe: Recipe) -> Image:
     """The picture of a row's first input that can be read."""
-    *others, last = _select_inputs(row, recipe).items()
+    *others, last = select_inputs(row, recipe).items()
     for name, source in others:
         with suppress(InputError):
             return _draw_input(name, source)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,29 +12,42 @@ import numpy as np
 from seehear.amounts import format_count
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError, UsageError
-from seehear.evaluation import predict_table, select_part
+from seehear.evaluation import predict_table, select_inputs, select_part
 from seehear.events import Listener, Notice, Skipped
+from seehear.measure.changes import find_changes
 from seehear.measure.clusters import find_clusters
-from seehear.measure.comparison import PairedComparison, compare_answers, find_flips
+from seehear.measure.comparison import PairedComparison, compare_answers, find_flips, measure_loss
+from seehear.measure.cost import Cost
+from seehear.measure.noninferiority import check_tolerance
 from seehear.measure.scored_answers import ScoredAnswers
 from seehear.runtime.options import DEFAULT
 from seehear.runtime.predictor import Predictor
-from seehear.table import RowProblem, Table, find_overlap, find_rows_with_shared_files
+from seehear.sampling import take_evenly
+from seehear.table import Row, RowProblem, Table, find_overlap, find_rows_with_shared_files
 
 Models = tuple[Predictor, Predictor]
 Names = tuple[str, str]
+MOST_TIMED = 20  # examples, each answered alone by both models
 
 
 def compare_on_table(
-    models: Models, names: Names, table: Table, learned: Sequence[Table] | None, listen: Listener
+    models: Models,
+    names: Names,
+    table: Table,
+    learned: Sequence[Table] | None,
+    listen: Listener,
+    tolerate: float | None = None,
 ) -> PairedComparison:
     """Compare on the part 'test' of a table, or else on 'val', or else on all of it.
 
     learned   what the models learned from: rows with one of its files are left out, as are those with a file of the
               table's own part 'train'; None if the table is known to have no such rows
+    tolerate  the loss that is tolerated, as a share of one
 
     The models must have passed `check_comparable`. Raises DataError if no row is left.
     """
+    if tolerate is not None:
+        check_tolerance(tolerate)  # raises before the work instead of after it
     table, left_out = _leave_out_learned(table, learned, listen)
     truths, unknown = _read_truths(models, names, table)
     listen(Skipped(unknown))
@@ -54,7 +69,8 @@ def compare_on_table(
     left_out += _count(both.count(False), "that one of the models could not answer")
     answers = [[answer if ok else None for answer, ok in zip(each.answers, both, strict=True)] for each in predicted]
     accepted = [each.accepted for each in predicted]
-    return _compare(models, names, table, known, answers, accepted, tuple(left_out))
+    found = _compare(models, names, table, known, answers, accepted, tolerate)
+    return replace(found, costs=_measure_costs(models, table), left_out=tuple(left_out))
 
 
 def check_comparable(models: Models, names: Names) -> None:
@@ -118,7 +134,7 @@ def _compare(
     truths: Sequence[tuple[Any, Any]],
     answers: Sequence[Sequence[Any]],
     accepted: Sequence[Sequence[bool]],
-    left_out: tuple[str, ...],
+    tolerate: float | None,
 ) -> PairedComparison:
     kind = ANSWERS[models[0].recipe.kind]
     specs = (models[0].recipe.answer, models[1].recipe.answer)
@@ -126,8 +142,11 @@ def _compare(
         ScoredAnswers.of(kind, specs[side], answers[side], [truth[side] for truth in truths]).accept(accepted[side])
         for side in (0, 1)
     )
-    metadata = {name: table.metadata_column(name) for name in table.metadata}
-    clusters = find_clusters(len(one), {name: [cells[row] for row in one.row] for name, cells in metadata.items()})
+    columns = {name: table.metadata_column(name) for name in table.metadata}
+    columns = {name: [cells[row] for row in one.row] for name, cells in columns.items()}
+    clusters = find_clusters(len(one), columns)
+    cells = table.answers()
+    classes = {kind.name: [kind.stratum(cells[row]) for row in one.row]}
     metrics, difference, verdict = compare_answers(kind, specs, (one, other), clusters)
     keys = [row.key for row in table]
     return PairedComparison(
@@ -140,5 +159,20 @@ def _compare(
         verdict=verdict,
         resampled=clusters.description,
         flips=find_flips((one, other), keys, [truth[0] for truth in truths], (answers[0], answers[1])),
-        left_out=left_out,
+        changes=find_changes((one.right, other.right), classes | columns, clusters.code),
+        loss=None if tolerate is None else measure_loss(kind, specs, (one, other), clusters, tolerate),
     )
+
+
+def _measure_costs(models: Models, table: Table) -> tuple[Cost, Cost]:
+    """Both answer the same examples in turn, so that neither finds more of them in memory."""
+    rows = [table[int(row)] for row in take_evenly(np.arange(len(table)), MOST_TIMED)]
+    seconds = [[_time(model, row) for model in models] for row in [rows[0], *rows]]  # the first again: it is slow
+    first, second = np.median(seconds[1:], axis=0)
+    return Cost(float(first), models[0].size_bytes), Cost(float(second), models[1].size_bytes)
+
+
+def _time(model: Predictor, row: Row) -> float:
+    start_s = time.perf_counter()
+    model.predict_one(select_inputs(row, model.recipe))
+    return time.perf_counter() - start_s

@@ -16,7 +16,7 @@ import tiny
 from made_projects import add_dark_and_bright, make_project
 from pretended_training import RESULT, hold_jobs
 from seehear import api
-from seehear.errors import BundleError, DataError, UsageError
+from seehear.errors import BundleError, DataError, UsageError, WorseError
 from seehear.events import Advanced, Notice, Started
 from seehear.measure import comparison
 from seehear.projects import Project, job_process, jobs, versions
@@ -324,6 +324,26 @@ def test_versions_are_compared_on_what_neither_learned_from(
     project.remove(held_out)
     with pytest.raises(DataError, match="no example that neither version 1 nor version 2 learned from"):
         project.versions.compare(1, 2)
+
+
+def test_a_version_that_is_worse_is_promoted_only_on_request(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "choose_resamples", lambda _scored: 20)
+    monkeypatch.setattr(comparison, "FEWEST", 3)  # four examples are held out
+    monkeypatch.setattr(comparison, "SIGNIFICANCE", 0.2)
+    train_at_once(monkeypatch)
+    run_job(project, project.jobs.start(steps=4).id)
+    train_at_once(monkeypatch, tiny.CLASSES[::-1])
+    run_job(project, project.jobs.start(steps=4).id)
+    made = project.versions
+    assert made.get(2).figures["compared"]["verdict"] == "worse"
+    with pytest.raises(WorseError, match=r"version 2 is worse than version 1, which answers. Next: .* give --yes"):
+        made.promote(2)
+    made.promote(2, although_worse=True)
+    made.promote(1)  # compared now, and found to be better
+    run_job(project, project.jobs.start(steps=4).id)
+    made.promote(2, although_worse=True)
+    made.promote(3)  # never compared with version 2, which answers: it is as bad
+    assert made.served() == made.get(3)
 
 
 def test_a_version_whose_file_is_gone_does_not_answer(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from made_projects import add_dark_and_bright, make_project
 from pretended_training import pretend_training
 from reading_html import get, post, read_html
+from seehear.measure import comparison
 from seehear.projects import Project
 from seehear.projects.job_process import run_job
 from seehear.serve import open_projects
@@ -126,6 +127,18 @@ def test_versions_are_compared_promoted_and_taken_back(
     assert models.get("boards").path == project.versions.get(2).path
     assert "rolled back" in post(served, "/p/boards/versions/roll-back").text
     assert models.get("boards").path == project.versions.get(1).path
+
+
+def test_promoting_a_version_that_is_worse_shows_the_comparison_first(
+    served: TestClient, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(served, project)
+    train(served, project)
+    monkeypatch.setattr(comparison, "WORSE", "not distinguishable")
+    page = post(served, "/p/boards/versions/promote", version="2")
+    assert "Promote version 2 all the same" in page.text and "One answer takes" in page.text
+    assert project.versions.served_number() == 1
+    assert "promoted version 2" in post(served, "/p/boards/versions/promote", version="2", sure="yes").text
 
 
 def test_what_answers_is_served_again_after_a_restart(served: TestClient, project: Project) -> None:

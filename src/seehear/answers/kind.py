@@ -32,10 +32,14 @@ if TYPE_CHECKING:
 
 
 class Headline(NamedTuple):
-    """The metric to quote: a key of `metrics`, and whether higher is better."""
+    """The metric to quote: a key of `metrics`, and whether higher is better.
+
+    whole   the value that is 100 %; None for a metric in the unit of the answers
+    """
 
     metric: str
     higher_is_better: bool
+    whole: float | None = 1.0
 
 
 class AnswerKind(ABC, Generic[SpecT, AnswerT]):

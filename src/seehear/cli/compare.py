@@ -24,12 +24,15 @@ def compare(
         ),
     ] = None,
     answer: options.Answer = None,
+    tolerate: options.Tolerate = None,
     json: options.Json = False,
 ) -> None:
     """Compare two models on the same examples, and say whether the second is better.
 
+    With --tolerate, the exit code only says whether it is worse than that.
     Neither should have learned from the examples: if the data has parts, only 'test' is used, or else 'val'."""
     from seehear import api
+    from seehear.measure.noninferiority import TOO_WORSE
 
     options.require_model(first, str(second), str(data))
     options.require_model(second, str(data))
@@ -40,12 +43,14 @@ def compare(
             options.require_existing(data),
             listen=display,
             **options.drop_unset(
-                trained_on=trained_on and [options.require_existing(each) for each in trained_on], answer=answer
+                trained_on=trained_on and [options.require_existing(each) for each in trained_on],
+                answer=answer,
+                tolerate=tolerate,
             ),
         )
     if json:
         typer.echo(to_json_line(comparison.to_json()))
     else:
         typer.echo("\n".join(map(escape_unprintable, str(comparison).split("\n"))))
-    if display.left_out:
+    if display.left_out if comparison.loss is None else comparison.loss.verdict == TOO_WORSE:
         raise typer.Exit(1)

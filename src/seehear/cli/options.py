@@ -29,6 +29,11 @@ def parse_share(text: str) -> float:
     return value
 
 
+def parse_tolerance(text: str) -> float:
+    """As `parse_share`, or 0."""
+    return 0.0 if text.strip().removesuffix("%").strip() == "0" else parse_share(text)
+
+
 def drop_unset(**flags: Any) -> dict[str, Any]:
     """Only the flags that were given."""
     return {name: value for name, value in flags.items() if value is not None}
@@ -121,6 +126,15 @@ WrongAtMost = Annotated[
         metavar="SHARE",
         help="Accept answers only as long as at most this share of them is wrong, such as 2%; the model says \"I don't "
         'know" to the rest. Unless given, the lowest share that the held-out examples support.',
+    ),
+]
+Tolerate = Annotated[
+    float | None,
+    typer.Option(
+        parser=parse_tolerance,
+        metavar="SHARE",
+        help="Exit with 1 if the second model is shown, with 95 % confidence, to lose more than this. 1% is one point "
+        "of accuracy, or of the metric that is quoted; of a mean error in units, 1% of the first one's.",
     ),
 ]
 Hotwords = Annotated[

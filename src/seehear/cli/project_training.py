@@ -109,11 +109,18 @@ def versions(name: Name, home: Home = Path(PROJECTS_FOLDER), json: options.Json 
 
 @project.command()
 def promote(
-    name: Name, version: VersionNumber, home: Home = Path(PROJECTS_FOLDER), who: Who = None, json: options.Json = False
+    name: Name,
+    version: VersionNumber,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Promote it even if it is worse than the one that answers.")
+    ] = False,
+    home: Home = Path(PROJECTS_FOLDER),
+    who: Who = None,
+    json: options.Json = False,
 ) -> None:
-    """Let a version answer from now on."""
+    """Let a version answer from now on, unless it is shown to be worse than the one that answers now."""
     with open_project(name, home, who) as opened:
-        opened.versions.promote(version)
+        opened.versions.promote(version, although_worse=yes)
         found = opened.versions.get(version)
         _print(json, found.to_json(), lambda: _describe_version(found))
 
@@ -131,13 +138,16 @@ def compare(
     name: Name,
     first: Annotated[int, typer.Argument(metavar="VERSION", help="The number of a version.")],
     second: Annotated[int, typer.Argument(metavar="VERSION", help="The version to compare with it.")],
+    tolerate: options.Tolerate = None,
     home: Home = Path(PROJECTS_FOLDER),
     json: options.Json = False,
 ) -> None:
     """Compare two versions on the examples that neither learned from."""
     with open_project(name, home) as opened, Display() as display:
-        found = opened.versions.compare(first, second, listen=display)
+        found = opened.versions.compare(first, second, tolerate=tolerate, listen=display)
         _print(json, found.to_json(), lambda: str(found))
+    if found.loss is not None and found.loss.verdict == "worse":
+        raise typer.Exit(1)
 
 
 @project.command()

@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 from seehear.amounts import format_count
 from seehear.answers import AnyKind
 from seehear.answers.kind import Headline
+from seehear.errors import WorseError
+from seehear.measure.changes import Change
 from seehear.measure.clusters import Clusters
+from seehear.measure.cost import Cost
 from seehear.measure.formatting import align_columns, format_interval, format_number, format_percent
 from seehear.measure.intervals import MIN_CLUSTERS, Interval, bootstrap, expanded_share
+from seehear.measure.noninferiority import BOTH_SIDES, TOO_WORSE, Loss, bound_paired_shares, check_tolerance
 from seehear.measure.scored_answers import (
     ACCURACY,
     SHARES,
@@ -29,7 +33,7 @@ from seehear.measure.scored_answers import (
 Array = NDArray[Any]
 SIGNIFICANCE = 0.05
 FEWEST = 6  # independent examples: with fewer, even if all of them agree, a sign test finds nothing
-MOST_LISTED = 20  # examples with another outcome; JSON has all of them
+MOST_LISTED = 20  # examples with another outcome, and classes and groups that changed; JSON has all of them
 BETTER, WORSE, NOT_DISTINGUISHABLE = "better", "worse", "not distinguishable"
 MCNEMAR, BOOTSTRAP = "McNemar's exact test", "paired bootstrap"
 
@@ -66,6 +70,10 @@ class Flip(NamedTuple):
             "became": "right" if self.became_right else "wrong",
         }
 
+    def describe(self) -> str:
+        before, after = self.answers
+        return f"{self.key}: {before} → {after}, which is " + ("right" if self.became_right else f"wrong: {self.truth}")
+
 
 @dataclass(frozen=True)
 class PairedComparison:
@@ -76,6 +84,9 @@ class PairedComparison:
     metrics    of each model on these examples, with intervals
     resampled  what the bootstrap draws, or what McNemar's test counts: examples, or whole speakers, patients or sites
     flips      the examples that only one of them gets right
+    changes    the classes and groups with such examples, the least likely to be chance first
+    costs      of each model; None if they were not measured
+    loss       None unless a tolerance was given
     left_out   what is not compared and why, in sentences
     """
 
@@ -88,6 +99,9 @@ class PairedComparison:
     verdict: str
     resampled: str
     flips: tuple[Flip, ...]
+    changes: tuple[Change, ...] = ()
+    costs: tuple[Cost, Cost] | None = None
+    loss: Loss | None = None
     left_out: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -105,11 +119,13 @@ class PairedComparison:
             "p_value": difference.p_value,
             "resampled": self.resampled,
             "models": [
-                {"name": name, **metrics_to_json(*metrics)}
-                for name, metrics in zip(self.names, self.metrics, strict=True)
+                {"name": name, **metrics_to_json(*metrics), **(self.costs[side].to_json() if self.costs else {})}
+                for side, (name, metrics) in enumerate(zip(self.names, self.metrics, strict=True))
             ],
+            **({"tolerance": self.loss.to_json()} if self.loss else {}),
             "became_right": self.count(became_right=True),
             "became_wrong": self.count(became_right=False),
+            "changes": [change.to_json() for change in self.changes],
             "flips": [flip.to_json() for flip in self.flips],
             "left_out": list(self.left_out),
         }
@@ -125,11 +141,21 @@ class PairedComparison:
             f"{format_count(self.n, 'example')} that both answered:",
             *align_columns([*self._rows()]),
             self._describe_difference(),
+            *([str(self.loss)] if self.loss else []),
             f"{format_count(gained, 'answer')} became right, {lost:,} became wrong",
-            *self._list_flips(),
+            *_list_some(self.changes),
+            *_list_some([flip.describe() for flip in self.flips]),
             *self.left_out,
         ]
         return "\n".join(lines)
+
+    def refuse_worse(self) -> None:
+        """Raises WorseError if the second model is shown to lose more than is tolerated."""
+        if self.loss is not None and self.loss.verdict == TOO_WORSE:
+            raise WorseError(
+                f"{self.names[1]} is {self.loss}",
+                hint=f"keep {self.names[0]}, or tolerate more",
+            )
 
     def describe_verdict(self) -> str:
         """What follows the second model's name: "is better than M"."""
@@ -150,6 +176,9 @@ class PairedComparison:
                     for m in (first, second)
                 ),
             )
+        if self.costs:
+            yield "one answer takes", *(cost.format_latency() for cost in self.costs)
+            yield "size", *(cost.format_size() for cost in self.costs)
 
     def _describe_difference(self) -> str:
         value, interval, p_value, test = self.difference
@@ -159,16 +188,6 @@ class PairedComparison:
             f"difference in {self.headline.metric} ({better} is better): {value:+.3g}, "
             f"95 % interval {format_interval(interval)}; {tested}, {self.resampled}"
         )
-
-    def _list_flips(self) -> Iterator[str]:
-        for flip in self.flips[:MOST_LISTED]:
-            before, after = flip.answers
-            became = "right" if flip.became_right else "wrong"
-            yield f"  {flip.key}: {before} → {after}, which is {became}" + (
-                "" if became == "right" else f": {flip.truth}"
-            )
-        if (more := len(self.flips) - MOST_LISTED) > 0:
-            yield f"  and {more:,} more, which --json lists"
 
 
 def compare_answers(
@@ -190,8 +209,7 @@ def compare_answers(
     )
     value = metrics[1].values[headline.metric] - metrics[0].values[headline.metric]
     independent = len(np.unique(clusters.code))
-    grouped = MIN_CLUSTERS <= independent < len(clusters.code)
-    if headline.metric == ACCURACY and not grouped:
+    if headline.metric == ACCURACY and not _is_grouped(clusters):
         tested = apply_mcnemar(scored[0].right, scored[1].right)
         p_value, interval, test = *tested, MCNEMAR
     else:
@@ -199,6 +217,34 @@ def compare_answers(
         interval = _bootstrap_difference(kind, specs, scored, clusters, resamples)
     difference = Difference(value, interval, p_value, test)
     return (metrics[0], metrics[1]), difference, _decide(difference, headline, independent)
+
+
+def measure_loss(
+    kind: AnyKind,
+    specs: tuple[Any, Any],
+    scored: tuple[ScoredAnswers, ScoredAnswers],
+    clusters: Clusters,
+    tolerate: float,
+) -> Loss:
+    """How much worse the second model is in the headline metric, compared with what is tolerated.
+
+    tolerate   a share of one: of 100 % of the metric, or for a metric in the unit of the answers, of the first model's
+    """
+    check_tolerance(tolerate)
+    headline = kind.headline(specs[0])
+    first, second = (kind.metrics(scored[side].compared, specs[side])[headline.metric] for side in (0, 1))
+    sign = -1 if headline.higher_is_better else 1
+    independent = len(np.unique(clusters.code))
+    if headline.metric == ACCURACY and not _is_grouped(clusters):
+        right, becomes = scored[0].right, scored[1].right
+        gain = bound_paired_shares(int((~right & becomes).sum()), int((right & ~becomes).sum()), len(right))
+    else:
+        scored = replace(scored[0], cluster=clusters.code), replace(scored[1], cluster=clusters.code)
+        resamples = min(map(choose_resamples, scored))
+        gain = _bootstrap_difference(kind, specs, scored, clusters, resamples, BOTH_SIDES)
+    low, high = sorted(sign * end for end in gain) if independent >= FEWEST else (math.nan, math.nan)
+    whole = first if headline.whole is None else headline.whole
+    return Loss(headline.metric, tolerate * whole, sign * (second - first), (low, high), len(clusters.code))
 
 
 def find_flips(
@@ -244,6 +290,7 @@ def _bootstrap_difference(
     scored: tuple[ScoredAnswers, ScoredAnswers],
     clusters: Clusters,
     resamples: int,
+    share: float = 0.95,
 ) -> Interval:
     """The interval of the difference in the headline metric when both answer the same resampled examples."""
     independent = len(np.unique(clusters.code))
@@ -259,8 +306,8 @@ def _bootstrap_difference(
         )
         return {metric: second - first}
 
-    found = bootstrap(both, difference, resamples=resamples, cluster=clusters.code, middle=expanded_share(independent))
-    return found[metric]
+    middle = expanded_share(independent, share)
+    return bootstrap(both, difference, resamples=resamples, cluster=clusters.code, middle=middle)[metric]
 
 
 def _decide(difference: Difference, headline: Headline, independent: int) -> str:
@@ -268,6 +315,17 @@ def _decide(difference: Difference, headline: Headline, independent: int) -> str
     if independent < FEWEST or math.isnan(low) or low <= 0 <= high:
         return NOT_DISTINGUISHABLE
     return BETTER if (low > 0) is headline.higher_is_better else WORSE
+
+
+def _is_grouped(clusters: Clusters) -> bool:
+    """Whether whole speakers, patients or sites are resampled."""
+    return MIN_CLUSTERS <= len(np.unique(clusters.code)) < len(clusters.code)
+
+
+def _list_some(things: Sequence[object]) -> Iterator[str]:
+    yield from (f"  {each}" for each in things[:MOST_LISTED])
+    if (more := len(things) - MOST_LISTED) > 0:
+        yield f"  and {more:,} more, which --json lists"
 
 
 def _finite_or_none(value: float) -> float | None:

@@ -77,19 +77,21 @@ def effective_sample_size(hits: Array, cluster: Array) -> float:
     return trials / max(design_effect, 1.0)
 
 
-def expanded_share(n: int) -> float:
+def expanded_share(n: int, share: float = 0.95) -> float:
     """The share of resampled values that a percentile interval of n independent examples has to hold for 95 %.
+
+    `share` replaces the 95 %.
 
     Percentile intervals of few examples are too narrow; these are as wide as Student's (Hesterberg 2015, section 5.4).
     """
-    return math.erf(math.sqrt(n / (n - 1)) * _student_quantile(n) / math.sqrt(2))
+    return math.erf(math.sqrt(n / (n - 1)) * _student_quantile(n, share) / math.sqrt(2))
 
 
-def _student_quantile(n: int) -> float:
-    """Standard errors on either side that hold 95 % of the distribution of a mean of n."""
+def _student_quantile(n: int, share: float = 0.95) -> float:
+    """Standard errors on either side that hold this share of the distribution of a mean of n."""
     from scipy.special import stdtrit  # type: ignore[import-untyped]  # installed for training, not for serving
 
-    return float(stdtrit(n - 1, 0.975))
+    return float(stdtrit(n - 1, (1 + share) / 2))
 
 
 def _rows_by_cluster(cluster: Array) -> list[Array]:

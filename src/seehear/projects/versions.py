@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from seehear.amounts import format_count
-from seehear.errors import BundleError, DataError, UsageError
+from seehear.errors import BundleError, DataError, UsageError, WorseError
 from seehear.events import Listener, ignore_events
 from seehear.files import MODEL_SUFFIX
 from seehear.folders import temporary_folder
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "seehear"  # in the history, what nobody did by hand
 RESTORE = "restore it from a backup, or promote another version"
+PROMOTE_ANYWAY = "to promote it all the same, give --yes (in Python, although_worse=True)"
 SERVED = "served"  # a setting: the number of the version that answers
 
 
@@ -149,12 +150,15 @@ class Versions:
             raise BundleError("was changed since it was trained", where=str(version.path), hint=RESTORE)
         return version.path
 
-    def promote(self, number: int) -> int | None:
+    def promote(self, number: int, *, although_worse: bool = False) -> int | None:
         """Let a version answer from now on. Returns the id of the change; None if it answers already.
 
-        Raises BundleError if its file is damaged: the version that answered goes on doing so.
+        It is compared with the version that answers, unless it was already. Raises WorseError if it is shown to be
+        worse, and BundleError if its file is damaged: the version that answered goes on doing so.
         """
         self.check_file(number)
+        if not although_worse:
+            self._refuse_worse(number)
         with self._project.database.writing() as connection:
             before = read_setting(connection, SERVED)
             if before == str(number):
@@ -176,8 +180,10 @@ class Versions:
             describe_change(connection, change, f"rolled back from version {last.after} to version {last.before}")
         return RolledBack(change, self.get(int(last.before)))
 
-    def compare(self, first: int, second: int, *, listen: Listener = ignore_events) -> PairedComparison:
-        """Compare two versions on all examples of the project that neither learned from.
+    def compare(
+        self, first: int, second: int, *, tolerate: float | None = None, listen: Listener = ignore_events
+    ) -> PairedComparison:
+        """Compare two versions on all examples of the project that neither learned from. `tolerate` as in `compare`.
 
         Raises UsageError if their answers differ in kind, DataError if there is no such example.
         """
@@ -200,7 +206,7 @@ class Versions:
         with temporary_folder() as folder:
             write_table(self._project, examples, dict.fromkeys(ids, ""), folder / "examples.csv")
             table = open_table(self._project, folder / "examples.csv", folder / "unpacked")
-            found = compare_on_table(models, names, table, None, listen)
+            found = compare_on_table(models, names, table, None, listen, tolerate)
             shown = dict(zip(ids, (each.name for each in examples), strict=True))
             keys = [shown[int(number)] for number in table.metadata_column("example")]
         flips = tuple(flip._replace(key=keys[flip.row]) for flip in found.flips)
@@ -226,6 +232,28 @@ class Versions:
             figures = dict(self._figures(connection, number)) | {"compared": compared}
             where = versions.c.number == number
             connection.execute(versions.update().where(where).values(figures=json.dumps(figures)))
+
+    def _refuse_worse(self, number: int) -> None:
+        """Raises WorseError for a version that is shown to be worse than the one that answers."""
+        from seehear.measure.comparison import WORSE
+
+        served = self.served()
+        if served is None or served.number == number:
+            return
+        compared = self.get(number).figures.get("compared", {})
+        if compared.get("with") != served.number:
+            try:
+                verdict = self.compare(served.number, number).verdict
+            except (BundleError, DataError, UsageError):  # they cannot be compared, so it is not shown to be worse
+                return
+        else:
+            verdict = compared["verdict"]
+        if verdict == WORSE:
+            raise WorseError(
+                f"version {number} is worse than version {served.number}, which answers",
+                where=self._project.slug,
+                hint=f"look at the comparison of {served.number} with {number}; {PROMOTE_ANYWAY}",
+            )
 
     def _figures(self, connection: Connection, number: int) -> Mapping[str, Any]:
         stored = connection.execute(sa.select(versions.c.figures).where(versions.c.number == number)).scalar_one()

@@ -56,6 +56,11 @@ class Bundle:
     decoder: bytes | None = None
     features: bytes | None = None
 
+    @property
+    def size_bytes(self) -> int:
+        """Of the networks and the weights, which are nearly all of the file."""
+        return sum(len(content or b"") for content in (self.model, self.weights, self.decoder, self.features))
+
 
 def write_bundle(path: Path, bundle: Bundle) -> None:
     """Write the file atomically. The same bundle gives the same bytes. Raises BundleError for an unreadable one."""

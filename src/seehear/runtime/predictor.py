@@ -67,6 +67,11 @@ class Predictor:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._bundle,)  # an onnxruntime session cannot be pickled, so it is made again
 
+    @property
+    def size_bytes(self) -> int:
+        """Of its model."""
+        return self._bundle.size_bytes
+
     def predict_one(self, example: Example, options: PredictOptions = DEFAULT) -> Prediction:
         """Answer one example at once, in this thread.
 

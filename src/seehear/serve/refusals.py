@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from seehear.errors import ConflictError, InputError, SeehearError, UsageError
+from seehear.errors import ConflictError, InputError, SeehearError, UsageError, WorseError
 from seehear.serve.answering import BusyError
 from seehear.serve.models import UnknownModelError
 
@@ -19,6 +19,7 @@ STATUSES: tuple[tuple[type[SeehearError], int], ...] = (  # the first that fits
     (UnknownModelError, 404),
     (UsageError, 400),
     (ConflictError, 409),
+    (WorseError, 409),
     (InputError, 422),
     (SeehearError, 500),
 )

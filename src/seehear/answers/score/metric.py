@@ -16,7 +16,7 @@ PRIOR = 5  # weight of the prior that the head's standard deviations are right, 
 
 
 def headline(spec: ScoreSpec) -> Headline:
-    return Headline("mae", False)
+    return Headline("mae", False, None)
 
 
 def calibrate(seen: Sequence[Mapping[str, Array]], truths: Sequence[Score], spec: ScoreSpec) -> dict[str, float]:

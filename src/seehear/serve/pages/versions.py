@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from fastapi import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
+from seehear.errors import WorseError
 from seehear.files import MODEL_SUFFIX
 from seehear.projects.versions import Version
 from seehear.serve.pages.chapters import render_chapter
@@ -49,11 +51,18 @@ def compare(request: Request, slug: str, first: int, second: int) -> Response:
 
 @router.post("/p/{slug}/versions/promote")
 async def promote(request: Request, slug: str) -> Response:
-    """Form field: version. It answers from the next request on."""
+    """Form fields: version, and sure if it may be worse: otherwise the comparison is shown instead of promoting one
+    that is. It answers from the next request on."""
     fields = await read_fields(request)
     number = fields.number("version") or 0
     project = find_project(request, slug)
-    change = await asyncio.to_thread(project.versions.promote, number)
+    sure = bool(fields.last("sure"))
+    try:
+        change = await asyncio.to_thread(partial(project.versions.promote, number, although_worse=sure))
+    except WorseError:
+        served = project.versions.served_number()
+        address = f"{project_address(slug)}/versions/compare?first={served}&second={number}"
+        return RedirectResponse(address, 303)
     await asyncio.to_thread(request.app.state.projects.serve, project)
     return _to_versions(slug, change)
 
