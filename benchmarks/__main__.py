@@ -24,6 +24,7 @@ COMMANDS = (
         "keras": ("benchmarks.keras_cnn",),
         "speed": ("benchmarks.speed",),
         "server": ("benchmarks.server",),
+        "groups": ("benchmarks.groups",),
     }
 )
 

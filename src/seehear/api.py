@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
-from seehear.errors import BundleError, DataError, UsageError
+from seehear.errors import BundleError, UsageError
 from seehear.events import Listener, Notice, Skipped, ignore_events
 from seehear.files import MODEL_SUFFIX, check_writable
 from seehear.folders import temporary_folder
@@ -210,6 +210,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     senses: Sequence[str] | None = None,
     wrong_at_most: float | None = None,
     text: Iterable[str] | None = None,
+    fair: str | None = None,
     cache: Path | None = None,
     listen: Listener = ignore_events,
 ) -> Recogniser:
@@ -222,30 +223,29 @@ def train(  # noqa: PLR0913 - one argument for each option
                 "none" for random weights, names of pretrained encoders joined with commas (see `seehear starts`),
                 a file of weights, an ONNX encoder of pictures, or a model file; its head is kept for the same answers
     text        more lines for the language model of transcripts
+    fair        a column of the table, such as site or speaker, whose groups weigh the same, however small
     cache       where decoded examples and checkpoints are kept; beside `out` by default
 
     The cache is deleted when the model is written, and kept when the run is interrupted: `resume` continues it with
     the recipe that it started with. Raises UsageError if options or data differ from those it started with.
     """
-    from seehear.answers import ANSWERS
     from seehear.datasets import open_training_data
     from seehear.learn.alternative import train_best
     from seehear.learn.loop.machine import choose_device
     from seehear.learn.run_directory import read_recipe
     from seehear.learn.unlabelled import check_supported
     from seehear.planning.options import TrainOptions
+    from seehear.planning.reuse import load_recipe
 
     model = _read_pretrained(start, recipe)
     wanted = None if start is None or model else str(start)
-    place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, wanted)
+    place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, wanted, fair)
     with _open_run_directory(out, cache, resume, listen) as run:
         given = open_training_data(data, val, unlabelled, answer, senses, run, listen)
-        table = given.examples
-        before = read_recipe(run)
-        chosen = _choose_recipe(_read_recipe(recipe) if recipe else before, model, table, options, place, listen)
+        table, before = given.examples, read_recipe(run)
+        chosen = _choose_recipe(load_recipe(recipe) if recipe else before, model, table, options, place, listen)
         if text is not None and (recipe is not None or before is None):  # a resumed run already has it
-            decoding = ANSWERS[chosen.kind].require_decoding("more text")
-            chosen = chosen.model_copy(update={"answer": decoding.with_language_model(chosen.answer, text)})
+            chosen = _add_text(chosen, text)
         if unlabelled is not None:
             check_supported(chosen.kind)
         listen(Notice(chosen.describe_training(len(table))))
@@ -366,17 +366,11 @@ def _read_pretrained(start: str | Path | None, recipe: str | Path | Recipe | Non
     return Pretrained(bundle.recipe, bundle.weights, str(start))
 
 
-def _read_recipe(recipe: str | Path | Recipe) -> Recipe:
-    if isinstance(recipe, Recipe):
-        return recipe
-    if Path(recipe).suffix == MODEL_SUFFIX:
-        return read_bundle(Path(recipe)).recipe
-    try:
-        return Recipe.from_toml(Path(recipe).read_text(encoding="utf-8"))
-    except DataError as error:
-        raise error.at(str(recipe)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot be read: {error}", where=str(recipe), hint="make one with `seehear plan`") from None
+def _add_text(recipe: Recipe, text: Iterable[str]) -> Recipe:
+    from seehear.answers import ANSWERS
+
+    decoding = ANSWERS[recipe.kind].require_decoding("more text")
+    return recipe.model_copy(update={"answer": decoding.with_language_model(recipe.answer, text)})
 
 
 @contextmanager

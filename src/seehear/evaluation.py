@@ -77,6 +77,7 @@ def evaluate_table(
         rejection_reason=predictor.nothing_accepted(options),
         distribution_shift=predicted.distribution_shift,
         groups_seen=count_groups(table),
+        fairness=str(recipe.fairness or ""),
     )
     corrupted: Mapping[str, Image] = {}
     if robustness:

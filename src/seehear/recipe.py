@@ -76,6 +76,7 @@ class Training(Frozen):
     precision   "auto" takes the faster one, timed during training; float32 with `steps`, so that a run repeats exactly
     held_out    share of the examples that are held out for calibration and evaluation
     folds       parts of the training examples for cross-fitting; 0: only the held-out examples calibrate
+    fair        a column of the metadata whose groups weigh the same, however small; "" for none
     """
 
     minutes: float = Field(gt=0)
@@ -86,6 +87,7 @@ class Training(Frozen):
     precision: Literal["auto"] | Precision = "auto"
     held_out: float = Field(default=0.1, gt=0, lt=1)
     folds: Folds = 0
+    fair: str = Field(default="", max_length=1000)
 
 
 class Alternative(Frozen):
@@ -148,6 +150,40 @@ class UnlabelledUse(Frozen):
     held_out: int = Field(ge=1)
 
 
+class GroupEffect(Frozen):
+    """The share of wrong answers to a group's training examples, by heads that had not seen them, without and with
+    equal weight for all groups."""
+
+    name: str
+    examples: int = Field(ge=1)
+    without: float
+    with_it: float
+
+
+class Fairness(Frozen):
+    """That the groups of a column had equal weight in training, and what this changed; no groups if unmeasured."""
+
+    column: str
+    groups: tuple[GroupEffect, ...] = Field(default=(), max_length=10_000)
+
+    def __str__(self) -> str:
+        weight = f"the groups of '{self.column}' had equal weight in training"
+        if not self.groups:
+            return f"{weight}; what that cost the larger ones was not measured"
+        worst = max(self.groups, key=lambda group: group.without)
+        others = [group for group in self.groups if group is not worst]
+        examples = sum(group.examples for group in others)
+        without, with_it = (
+            sum(group.examples * getattr(group, name) for group in others) / max(examples, 1)
+            for name in ("without", "with_it")
+        )
+        return (
+            f"{weight}: of the group with most wrong answers, '{worst.name}', {100 * worst.without:.3g} % are wrong "
+            f"without and {100 * worst.with_it:.3g} % with it, of the others {100 * without:.3g} % and "
+            f"{100 * with_it:.3g} %, in cross-validation before fine-tuning"
+        )
+
+
 class Recipe(Frozen):
     """A recogniser's shape, complete before its weights: senses, answer, training, later when to accept."""
 
@@ -175,6 +211,7 @@ class Recipe(Frozen):
     comparison: Comparison | None = None
     alternative: Alternative | None = None
     unlabelled: UnlabelledUse | None = None
+    fairness: Fairness | None = None
 
     @field_validator("format", mode="before")
     @classmethod

@@ -19,7 +19,8 @@ from seehear.measure.binning import MAX_NUMBERS, group_rows
 from seehear.measure.evaluate import Evaluation, evaluate
 from seehear.measure.groups import Group, Grouping
 from seehear.measure.intervals import wilson
-from seehear.measure.scored_answers import SHARES
+from seehear.measure.odds import measure_odds
+from seehear.measure.scored_answers import SHARES, ScoredAnswers
 
 LABEL = ANSWERS["label"]
 SPEC = LabelSpec(classes=("no", "yes"), several=False, counts=(50, 50))
@@ -153,9 +154,8 @@ def test_a_difference_is_printed_as_a_sentence():
     at = lines.index("by sex, the worst first")
     assert " ".join(lines[at + 1].split()) == "n accuracy wrong accepted wrong if accepted"
     assert lines[at + 2].split()[:2] == ["f", "40"]
-    assert lines[at + 4] == (
-        "  significant difference: more answers are wrong for f, 50 % (35 to 65), than for m, 0 % (0 to 6.0)"
-    )
+    assert lines[at + 4] == ("  worst group: f, accuracy 0.5 (0.352 to 0.648)")
+    assert "  significant difference: more answers are wrong for f, 50 %, than for the others, 0 %: p = 0.0005" in lines
     assert list(evaluate_by([True] * 100, sex=["f"] * 40 + ["m"] * 60).groups["sex"].differences()) == []
 
 
@@ -197,7 +197,7 @@ def test_equal_groups_seldom_raise_a_false_alarm(groups, share):
     drawn = random.binomial(200, share, (200, groups))
     alarms = 0
     for row in drawn:
-        grouping = grouping_of("wrong", {str(i): (int(hits), 200) for i, hits in enumerate(row)})
+        grouping = grouping_of("coverage", {str(i): (int(hits), 200) for i, hits in enumerate(row)})
         alarms += any(True for _ in grouping.differences())
     assert alarms < 0.08 * len(drawn)  # the level is 0.05; so few draws cannot show it more exactly
 
@@ -211,5 +211,42 @@ def test_a_resampled_metric_is_compared_only_among_few_groups():
 
 def test_a_real_difference_is_found_among_many():
     hits: dict[str, Any] = {str(i): (10, 100) for i in range(19)} | {"worse": (40, 100)}
-    (sentence,) = grouping_of("wrong", hits).differences()
-    assert sentence.startswith("more answers are wrong for worse, 40 %")
+    (sentence,) = grouping_of("accepted_error", hits).differences()
+    assert sentence.startswith("more accepted answers are wrong for worse, 40 %")
+
+
+# True and false positive rates
+
+
+def test_rates_by_class_and_group_are_those_of_the_counts() -> None:
+    truth = ["no"] * 30 + ["yes"] * 30
+    given = ["no"] * 24 + ["yes"] * 6 + ["yes"] * 21 + ["no"] * 9
+    sites = (["a"] * 10 + ["b"] * 20) * 2
+    answers = [Label((name,), confidence=0.9, probabilities=(0.5, 0.5)) for name in given]
+    got = evaluate(
+        LABEL, SPEC, answers, [Label((name,)) for name in truth], accepted=[True] * 60, metadata={"site": sites}
+    )
+    rates = got.to_json()["groups"]["site"]["b"]["rates"]
+    assert rates["yes"]["true_positive"]["value"] == pytest.approx(11 / 20)
+    assert rates["yes"]["false_positive"]["value"] == pytest.approx(6 / 20)
+    assert rates["yes"]["true_positive"]["interval"] == list(wilson(11, 20))
+    assert rates["no"]["true_positive"]["value"] == pytest.approx(14 / 20)
+    worst = got.to_json()["worst_groups"]["site"]
+    assert (worst["group"], worst["metric"], worst["value"]) == ("b", "accuracy", pytest.approx(25 / 40))
+    assert worst["gaps"]["recognised"] == {"class": "yes", "gap": pytest.approx(0.45), "high": "a", "low": "b"}
+    assert "largest gap, class 'yes' is recognised in 100 % (72 to 100) of a and 55 % (34 to 74) of b" in str(got)
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_kinds_with_classes_have_rates_and_others_say_nothing(kind: str) -> None:
+    cells = ANSWER_CELLS[kind]
+    spec = ANSWERS[kind].plan(cells, kind)
+    truths = [ANSWERS[kind].read(cell, spec) for cell in cells]
+    if kind == "label":  # a truth has no probabilities
+        truths = [Label(each.names, probabilities=(0.5, 0.5)) for each in truths]
+    scored = ScoredAnswers.of(ANSWERS[kind], spec, truths, truths)
+    odds = measure_odds(ANSWERS[kind], spec, {"all": scored})
+    assert (ANSWERS[kind].rates is None) is (not odds.recognised)
+    for rates in odds.recognised.values():
+        assert {rate.value for rate in rates.values() if rate.trials} == {1.0}
+        assert {rate.value for rate in odds.falsely_found["all"].values() if rate.trials} <= {0.0}

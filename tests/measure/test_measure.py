@@ -191,6 +191,7 @@ def test_the_json_of_an_evaluation_has_null_for_what_is_undefined(evaluation):
         "intervals",
         "resampled",
         "groups",
+        "worst_groups",
         "groups_seen",
         "distribution_shift",
         "skipped",

@@ -70,7 +70,7 @@ def test_groups_are_listed_and_their_names_escaped(tmp_path):
     page = write_report(tmp_path, evaluation, LABEL, SPEC, []).read_text("utf-8")
     parsed = Page(page)
     assert "script" not in parsed.tags
-    assert f"<b>{escape(EVIL)}</b>: more answers are wrong for {escape(EVIL)}, 50 % " in page
+    assert f"<b>{escape(EVIL)}</b>: more answers are wrong for {escape(EVIL)}, 50 %, than for" in page
     assert "x &amp; y" in page
     assert page.count('<div class="interval">') == 5  # a bar for each group
 

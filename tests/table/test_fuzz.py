@@ -24,10 +24,10 @@ from fuzz_corpus import ARCHIVES, LAYOUTS, TEXTS
 import tiny
 from malformed_corpus import SEEDS, seed
 from mutations import spoilt, spoilt_set
-from seehear import api
 from seehear.answers import ANSWERS
 from seehear.errors import SeehearError
 from seehear.inputs import gather
+from seehear.planning.reuse import load_recipe
 from seehear.runtime.bundle import read_bundle, write_bundle
 from seehear.senses import SENSES
 from seehear.table import open_table
@@ -98,7 +98,7 @@ def read_recipe(_: str, folder: Path, chance: random.Random) -> None:
     told = tiny.recipe("image", "audio").model_dump(mode="json", exclude_none=True)
     path = folder / "r.toml"
     path.write_bytes(spoilt(tomli_w.dumps(told).encode(), chance, text=True))
-    api._read_recipe(path)
+    load_recipe(path)
 
 
 ASKED: dict[str, tuple[Ask, int]] = {

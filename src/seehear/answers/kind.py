@@ -20,6 +20,7 @@ from seehear.answers.capabilities import SpatialAnswer as SpatialAnswer
 from seehear.answers.capabilities import TileOutput as TileOutput
 from seehear.answers.capabilities import Tracker as Tracker
 from seehear.answers.class_names import ClassExtension
+from seehear.answers.class_rates import ClassRates
 from seehear.answers.doubt import Doubt
 from seehear.answers.regions import DrawnRegions as DrawnRegions
 from seehear.decoding.autoregressive import RunDecoder as RunDecoder
@@ -68,6 +69,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     decoding: Decoding[SpecT, AnswerT] | None = None
     auxiliary: Auxiliary[SpecT] | None = None
     concatenation: Concatenation[SpecT] | None = None
+    rates: ClassRates | None = None
     extension: ClassExtension | None = None
 
     # From a column of a table to a Spec

@@ -170,6 +170,13 @@ RecipeFile = Annotated[
     Path | None,
     typer.Option("--recipe", metavar="FILE", help="A recipe printed by `plan`, or a model file whose recipe to use."),
 ]
+Fair = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="A column, such as site or speaker, whose groups weigh the same in training, however small they are.",
+    ),
+]
 Start = Annotated[
     str | None,
     typer.Option(

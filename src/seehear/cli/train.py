@@ -43,6 +43,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
         Path | None,
         typer.Option(metavar="FILE", help="More text for the language model of transcripts, one sentence per line."),
     ] = None,
+    fair: options.Fair = None,
     cache: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder for decoded examples and checkpoints. Unless given, MODEL.run."),
@@ -72,6 +73,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
                 senses=options.split_names(senses),
                 wrong_at_most=wrong_at_most,
                 text=options.read_lines(text),
+                fair=fair,
                 cache=cache,
             ),
         )

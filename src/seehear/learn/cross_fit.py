@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from seehear.answers import ANSWERS
 from seehear.answers.linear_probe import split_folds
 from seehear.events import Listener, Notice
+from seehear.learn.data.balance import balance
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.split import DataSplit
 from seehear.learn.loop.checkpoint import TrainingProgress, number_checkpoint
@@ -125,7 +126,7 @@ class FineTuning:
         tuned, progress = [], TrainingProgress(allowed_s=clock.seconds / len(folds))
         for number, fold in enumerate(folds):
             before = deepcopy(self.fitted)
-            self.frozen.refit(before, fold.train)
+            self.frozen.refit(before, fold.train[balance(self.split.train, rows[fold.train])])
             # A resumed run keeps the time that its first network got.
             clock = replace(clock, seconds=progress.allowed_s)
             after, progress = self._fit(before, rows[fold.train], clock, number_checkpoint(self.saved, number))
@@ -136,6 +137,7 @@ class FineTuning:
         self, fitted: Network, rows: NDArray[np.int64], clock: Clock, saved: Path
     ) -> tuple[Network, TrainingProgress]:
         validation, train = Validation(self.split, clock.seconds, self.listen), self.split.train
+        rows = rows[balance(train, rows)]
         return fit(deepcopy(fitted), train, rows, clock, validation=validation, saved=saved, listen=self.listen)
 
     def _list_members(self, folds: list[Fold], networks: list[Network]) -> list[Member]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -19,6 +19,7 @@ from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.calibrate.time_estimate import estimate_seconds
 from seehear.learn.calibrate.untrained import Untrained, measure_untrained
 from seehear.learn.cross_fit import FineTuning, Fitted, Member
+from seehear.learn.data.balance import balance
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.split import DataSplit, load_split
 from seehear.learn.data.statistics import describe_groups, measure_input_statistics
@@ -32,7 +33,7 @@ from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained, load_starts
 from seehear.learn.tracing_process import Tracing, trace_in_background
 from seehear.learn.unlabelled import TEACHER_SHARE, SelfTraining, load_unlabelled
-from seehear.recipe import Comparison, Recipe, UnlabelledUse
+from seehear.recipe import Comparison, Fairness, Recipe, UnlabelledUse
 from seehear.run_files import CHECKPOINT
 from seehear.runtime.bundle import Bundle
 from seehear.sampling import take_evenly
@@ -102,9 +103,21 @@ class PreparedTraining:
         rows = split.train_rows
         validation = Validation(split, clock.seconds, listen)
         network, progress = fit(
-            self.network, split.train, rows, clock, validation=validation, saved=saved, listen=listen
+            self.network,
+            split.train,
+            rows[balance(split.train, rows)],
+            clock,
+            validation=validation,
+            saved=saved,
+            listen=listen,
         )
         return Fitted(network, progress, [Member(network, rows, rows[:0])])
+
+    def _describe_fairness(self) -> Fairness | None:
+        if not (column := self.network.recipe.training.fair):
+            return None
+        measured = None if self.frozen is None else self.frozen.fairness
+        return measured or Fairness(column=column)
 
     def finish(self, learned: Learned, comparison: Comparison | None = None) -> Bundle:
         """Calibrate and export. The comparison goes onto the card, if there is none with the untrained start."""
@@ -120,7 +133,8 @@ class PreparedTraining:
         recipe = calibrated.recipe
         settings = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
         statistics = {"input_statistics": measure_input_statistics(split), "groups_seen": describe_groups(split)}
-        found = {"training": settings, "unlabelled": learned.unlabelled, "comparison": comparison}
+        found: dict[str, Any] = {"training": settings, "unlabelled": learned.unlabelled, "comparison": comparison}
+        found["fairness"] = self._describe_fairness()
         recipe = recipe.model_copy(update=statistics | found)
         graphs = export_graphs(traced.graphs, network, split.val, split.val_rows)
         card = render_model_card(recipe)

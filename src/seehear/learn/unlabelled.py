@@ -24,6 +24,7 @@ from seehear.events import Finished, Listener, Notice, Started
 from seehear.learn.calibrate.calibration import fit_ood_scorers
 from seehear.learn.calibrate.card import describe_unlabelled
 from seehear.learn.cross_fit import Fitted, Member, answer_held_out
+from seehear.learn.data.balance import balance
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.joined import JoinedExamples
 from seehear.learn.data.split import DataSplit
@@ -154,7 +155,7 @@ class SelfTraining:
             return Student(teacher.network, TrainingProgress(), rows[:0])
         clock = replace(clock, seconds=max(0.0, clock.seconds - (time.monotonic() - started_s)))
         joined = JoinedExamples(split.train, more, dict(zip(rows.tolist(), answers, strict=True)))
-        epoch = _repeat(teacher.train, len(split.train) + rows[chosen])
+        epoch = _repeat(teacher.train[balance(split.train, teacher.train)], len(split.train) + rows[chosen])
         saved = number_checkpoint(self.saved, number)
         validation, network = Validation(split, clock.seconds, self.listen), deepcopy(teacher.network)
         student, progress = fit(network, joined, epoch, clock, validation=validation, saved=saved, listen=self.listen)

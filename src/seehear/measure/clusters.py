@@ -46,6 +46,14 @@ def find_clusters(rows: int, metadata: Mapping[str, Sequence[str]]) -> Clusters:
     return Clusters(np.arange(rows), format_count(rows, "example") + ignored)
 
 
+def find_people(rows: int, metadata: Mapping[str, Sequence[str]], column: str) -> Array:
+    """(rows,) the person of each example, for a comparison of the groups of `column`: rows with the same value of the
+    finest column of people or places other than `column`; single examples without any."""
+    coded = [_encode(cells) for name, cells in metadata.items() if is_group(name) and name != column]
+    connected = [connect_groups([code], rows) for code in coded]
+    return max(connected, key=lambda code: int(code.max(initial=-1)), default=np.arange(rows))
+
+
 def _encode(cells: Sequence[str]) -> NDArray[np.int64]:
     """(rows,) the same number for the same text, -1 for an empty cell."""
     values, codes = np.unique(np.array(cells, object), return_inverse=True)

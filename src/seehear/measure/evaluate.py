@@ -48,6 +48,7 @@ class Evaluation:
     wrong_at_most       the target for accepted_error, if known
     rejection_reason    why nothing is accepted, however confident; "" if something may be
     groups_seen         how many people or places the examples come from; "" if the table does not say
+    fairness            what equal weight for groups changed in training; "" without
     distribution_shift  sentences that say how the examples differ from the training data
     """
 
@@ -66,6 +67,7 @@ class Evaluation:
     wrong_at_most: float | None = None
     rejection_reason: str = ""
     groups_seen: str = ""
+    fairness: str = ""
     distribution_shift: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -78,8 +80,10 @@ class Evaluation:
             **metrics_to_json(self.metrics, self.intervals),
             "resampled": self.resampled,
             "groups": {column: grouping.to_json() for column, grouping in self.groups.items()},
+            "worst_groups": {column: grouping.worst_to_json() for column, grouping in self.groups.items()},
             **({"speed": self.speed.to_json()} if self.speed else {}),
             "groups_seen": self.groups_seen,
+            **({"fairness": self.fairness} if self.fairness else {}),
             "distribution_shift": list(self.distribution_shift),
             **({"robustness": self.robustness.to_json()} if self.robustness else {}),
             "skipped": [problem.to_json() for problem in self.skipped],
@@ -104,6 +108,7 @@ class Evaluation:
                 *([str(self.speed)] if self.speed else []),
                 *(f"unlike the training data: {sentence}" for sentence in self.distribution_shift),
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
+                *([self.fairness] if self.fairness else []),
                 *(f"\n{grouping}" for grouping in self.groups.values()),
                 *([f"\n{self.robustness}"] if self.robustness else []),
             ]

@@ -13,6 +13,7 @@ import numpy as np
 from seehear.answers import ANSWERS, AnyKind
 from seehear.answers.selective import DEFAULT_RISK, effective_items, held_out_needed
 from seehear.errors import UsageError
+from seehear.planning.columns import require_column
 from seehear.planning.inspection import SenseSample, inspect_inputs
 from seehear.planning.options import TrainOptions
 from seehear.planning.speech import ChooseDecoder, SpeechPlanner, limit_batch
@@ -166,6 +167,7 @@ class _NetworkPlanner:
             answer=spec,
             width=_width(senses),
             training=Training(
+                fair=require_column(self.table, self.options.fair),
                 minutes=minutes,
                 steps=options.steps,
                 seed=options.seed or 0,

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from seehear.answers import ANSWERS
-from seehear.errors import UsageError
+from seehear.errors import DataError, UsageError
+from seehear.files import MODEL_SUFFIX
+from seehear.planning.columns import require_column
 from seehear.planning.inspection import find_unreadable_answers
 from seehear.planning.options import TrainOptions
 from seehear.planning.plan import choose_held_out_share, choose_minutes
 from seehear.recipe import Recipe, opaque
+from seehear.runtime.bundle import read_bundle
 from seehear.table import Table
+
+
+def load_recipe(recipe: str | Path | Recipe) -> Recipe:
+    """The recipe itself, that of a model file, or one in TOML. Raises UsageError or DataError if it cannot be read."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    if Path(recipe).suffix == MODEL_SUFFIX:
+        return read_bundle(Path(recipe)).recipe
+    try:
+        return Recipe.from_toml(Path(recipe).read_text(encoding="utf-8"))
+    except DataError as error:
+        raise error.at(str(recipe)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot be read: {error}", where=str(recipe), hint="make one with `seehear plan`") from None
 
 
 def follow_recipe(recipe: Recipe, table: Table, options: TrainOptions) -> Recipe:
@@ -22,7 +40,8 @@ def follow_recipe(recipe: Recipe, table: Table, options: TrainOptions) -> Recipe
     """
     _check_fits(recipe, table, "the recipe")
     changes: dict[str, Any] = {} if options.minutes is None else {"steps": None, "precision": "auto"}
-    given = {name: getattr(options, name) for name in ("minutes", "steps", "seed")}
+    given = {name: getattr(options, name) for name in ("minutes", "steps", "seed", "fair")}
+    require_column(table, options.fair or recipe.training.fair or None)
     changes |= {name: value for name, value in given.items() if value is not None}
     answer = recipe.answer
     if missing := opaque(answer) - answer.model_fields_set:
@@ -36,6 +55,7 @@ def follow_recipe(recipe: Recipe, table: Table, options: TrainOptions) -> Recipe
             "added": {},
             "comparison": None,
             "unlabelled": None,
+            "fairness": None,
         }
     )
 
@@ -55,6 +75,7 @@ def continue_recipe(model: Recipe, table: Table, options: TrainOptions) -> Recip
             "seed": options.seed or 0,
             "precision": "auto",
             "held_out": choose_held_out_share(table.answers(), ANSWERS[model.kind], wrong_at_most),
+            "fair": require_column(table, options.fair),
             "folds": 0,  # the model has seen examples that nobody knows, which may be among these
         }
     )

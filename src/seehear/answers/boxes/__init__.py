@@ -8,6 +8,7 @@ from seehear.answers.boxes.answer import BoxesSpec as BoxesSpec
 from seehear.answers.boxes.box import Box as Box
 from seehear.answers.boxes.tracking import BoxTracker
 from seehear.answers.capabilities import ItemScoring, Spatial
+from seehear.answers.class_rates import ClassRates
 from seehear.answers.kind import AnswerKind
 
 
@@ -26,6 +27,8 @@ class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
         tracker=BoxTracker,
     )
     regions = drawing.REGIONS
+
+    rates = ClassRates(names=lambda spec: spec.classes, count=metric.count_classes)
 
     plan = staticmethod(answer.plan)
     fits = staticmethod(answer.fits)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seehear.answers.boxes.answer import MIN_F1, Boxes, BoxesSpec, Detections, match_class, to_boxes
 from seehear.answers.boxes.box import Box
 from seehear.answers.boxes.matching import FALSE_POSITIVE, IGNORED, IOU_THRESHOLDS, TRUE_POSITIVE
+from seehear.answers.class_rates import ClassCounts
 from seehear.answers.items import Items
 from seehear.answers.kind import Headline
 from seehear.answers.platt_scaling import calibration_error, fit_platt
@@ -88,6 +89,14 @@ def f1_scores(compared: Mapping[str, Array]) -> Array:
     hits, total = (counted & (state == TRUE_POSITIVE)).sum(1), counted.sum(1) + compared["objects"].sum(1)
     scores: Array = np.where(total > 0, 2 * hits / np.maximum(total, 1), 1.0)
     return scores
+
+
+def count_classes(compared: Mapping[str, Array], spec: BoxesSpec) -> ClassCounts:
+    """Of objects, recognised by a reported box of their class at IoU 0.5. What is no object cannot be counted."""
+    state, counted = _reported(compared)
+    hit = counted & (state == TRUE_POSITIVE)
+    hits = np.stack([(hit & (compared["class"] == label)).sum(1) for label in range(len(spec.classes))], axis=1)
+    return ClassCounts(hits, compared["objects"], np.zeros_like(hits), np.zeros_like(hits))
 
 
 def metrics(compared: Mapping[str, Array], spec: BoxesSpec) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seehear.answers.class_names import ClassExtension
+from seehear.answers.class_rates import ClassRates
 from seehear.answers.kind import AnswerKind
 from seehear.answers.label import answer, metric
 from seehear.answers.label.answer import Label as Label
@@ -25,6 +26,8 @@ class LabelKind(AnswerKind[LabelSpec, Label]):
         extend=answer.extend,
         raw=lambda logits: {"logits": logits},
     )
+
+    rates = ClassRates(names=lambda spec: spec.classes, count=metric.count_classes)
 
     plan = staticmethod(answer.plan)
     fits = staticmethod(answer.fits)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers.class_rates import ClassCounts
 from seehear.answers.kind import Headline
 from seehear.answers.label.answer import Label, LabelSpec
 from seehear.answers.platt_scaling import calibration_error
@@ -58,6 +59,12 @@ def compare(answers: Sequence[Label], truths: Sequence[Label], spec: LabelSpec) 
 
 def right(compared: Mapping[str, Array], spec: LabelSpec) -> Array:
     return compared["right"]
+
+
+def count_classes(compared: Mapping[str, Array], spec: LabelSpec) -> ClassCounts:
+    """Of examples."""
+    truth, predicted = compared["truth"], compared["predicted"]
+    return ClassCounts(truth & predicted, truth, ~truth & predicted, ~truth)
 
 
 def metrics(compared: Mapping[str, Array], spec: LabelSpec) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seehear.answers.capabilities import ItemScoring, Spatial
+from seehear.answers.class_rates import ClassRates
 from seehear.answers.kind import AnswerKind
 from seehear.answers.mask import answer, drawing, metric, spec
 from seehear.answers.mask.answer import Mask as Mask
@@ -24,6 +25,8 @@ class MaskKind(AnswerKind[MaskSpec, Mask]):
         tracker=AreaTracker,
     )
     regions = drawing.REGIONS
+
+    rates = ClassRates(names=lambda spec: spec.classes, count=metric.count_classes)
 
     plan = staticmethod(spec.plan)
     fits = staticmethod(answer.fits)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers.class_rates import ClassCounts
 from seehear.answers.items import Items
 from seehear.answers.kind import Headline
 from seehear.answers.mask.answer import DEFAULT_DEVIATION, Mask, known_pixels, to_answer
@@ -81,6 +82,12 @@ def pixel_accuracy(compared: Mapping[str, Array]) -> Array:
     hits, true = compared["hits"].sum(1), compared["true"].sum(1)
     accuracy: Array = np.where(true > 0, hits / np.maximum(true, 1), 1.0)
     return accuracy
+
+
+def count_classes(compared: Mapping[str, Array], spec: MaskSpec) -> ClassCounts:
+    """Of pixels whose class is known."""
+    hits, true, predicted = compared["hits"], compared["true"], compared["predicted"]
+    return ClassCounts(hits, true, predicted - hits, true.sum(1, keepdims=True) - true)
 
 
 def metrics(compared: Mapping[str, Array], spec: MaskSpec) -> dict[str, float]:

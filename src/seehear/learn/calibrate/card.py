@@ -29,6 +29,7 @@ def render_model_card(recipe: Recipe) -> str:
         "",
         *_describe_groups(recipe),
         *_describe_comparison(recipe),
+        *_describe_fairness(recipe),
         "## Limits",
         "",
         *[f"- {_by(used)}: {describe_risk(recipe, used)}." for used in recipe.selective],
@@ -65,6 +66,18 @@ def _describe_comparison(recipe: Recipe) -> list[str]:
         f"{found.other_value:.3g}; that of this recogniser is {found.own_value:.3g}.",
         "",
     ]
+
+
+def _describe_fairness(recipe: Recipe) -> list[str]:
+    if (found := recipe.fairness) is None:
+        return []
+    if not found.groups:
+        return [f"Note that {found}.", ""]
+    rows = [f"| {found.column} | training examples | wrong without equal weight | with it |", "|---|---|---|---|"]
+    for group in sorted(found.groups, key=lambda group: -group.without):
+        shares = (format_percent(share) for share in (group.without, group.with_it))
+        rows.append(f"| {group.name} | {group.examples:,} | {' | '.join(shares)} |")
+    return [f"Note that {found}:", "", *rows, ""]
 
 
 def _describe_examples(recipe: Recipe) -> list[str]:

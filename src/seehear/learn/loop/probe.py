@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seehear.answers.kind import Headline
-from seehear.events import Advanced, Finished, Listener, Measured, Started, ignore_events
+from seehear.events import Advanced, Finished, Listener, Measured, Notice, Started, ignore_events
+from seehear.learn.data.balance import balance
 from seehear.learn.data.cache import DatasetCache, move
 from seehear.learn.model.network import Network, Tensors
 from seehear.learn.model.ood import BANK
+from seehear.measure.binning import group_rows
+from seehear.recipe import Fairness, GroupEffect
 from seehear.sampling import take_evenly
 
 TASK = "training the last layer"
@@ -63,6 +66,7 @@ class FrozenFeatures(NamedTuple):
 
     encoded   the same examples before the head's last layers
     outputs   the cross-validated outputs (n, ...) of the fitted head by name; None with too few examples
+    fairness  what equal weight for groups changed; None unless requested
     """
 
     features: Tensor
@@ -70,12 +74,17 @@ class FrozenFeatures(NamedTuple):
     groups: Array
     encoded: EncodedExamples
     outputs: Mapping[str, Array] | None = None
+    fairness: Fairness | None = None
 
-    def refit(self, network: Network, chosen: Array) -> None:
-        """Fit the head of a network with the same encoder to some of these examples."""
+    def refit(self, network: Network, chosen: Array) -> Mapping[str, Array] | None:
+        """Fit the head of a network with the same encoder to some of these examples, which may be repeated.
+
+        Returns its cross-validated outputs for each of them; None with too few.
+        """
         head: Any = network.head
         target = {name: values[chosen] for name, values in self.target.items()}
-        head.fit_probe(self.features[chosen], target, self.groups[chosen])
+        found: Mapping[str, Array] | None = head.fit_probe(self.features[chosen], target, self.groups[chosen])
+        return found
 
 
 def fit_head(
@@ -95,10 +104,19 @@ def fit_head(
     listen(Started(TASK, len(rows), "examples"))
     encoded = encode_examples(network, dataset, rows, listen, share_cores)
     frozen = FrozenFeatures(normalise(head, encoded.pooled), encoded.target, dataset.groups[rows], encoded)
-    outputs = head.fit_probe(frozen.features, frozen.target, frozen.groups)
+    outputs, fairness = frozen.refit(network, np.arange(len(rows))), None
+    if (places := balance(dataset, rows)).size > len(rows):
+        plain, repeated = outputs, frozen.refit(network, places)
+        first = np.unique(places, return_index=True)[1]
+        outputs = None if repeated is None else {name: values[first] for name, values in repeated.items()}
+        if plain is not None and outputs is not None:
+            fairness = compare_groups(
+                dataset, rows, *(decode_answers(dataset, rows, each) for each in (plain, outputs))
+            )
+            listen(Notice(str(fairness)))
     found = "" if outputs is None else _tell_measured(network, dataset, rows, outputs, listen)
     listen(Finished(TASK, found))
-    return frozen._replace(outputs=outputs)
+    return frozen._replace(outputs=outputs, fairness=fairness)
 
 
 @torch.no_grad()
@@ -156,6 +174,23 @@ def decode_answers(dataset: DatasetCache, rows: NDArray[np.int64], raw: Mapping[
         kind.to_answer({name: values[place] for name, values in raw.items()}, spec, {}, dataset.geometry(int(row)))
         for place, row in enumerate(rows)
     ]
+
+
+def compare_groups(
+    dataset: DatasetCache, rows: NDArray[np.int64], without: Sequence[Any], with_it: Sequence[Any]
+) -> Fairness:
+    """How many answers to each group are wrong without and with equal weight for all groups."""
+    kind, spec, column = dataset.kind, dataset.recipe.answer, dataset.recipe.training.fair
+    truths = [dataset.truth(int(row)) for row in rows]
+    wrong = [~kind.right(kind.compare(answers, truths, spec), spec) for answers in (without, with_it)]
+    groups = group_rows(column, dataset.table.take(rows.tolist()).metadata_column(column))
+    return Fairness(
+        column=column,
+        groups=tuple(
+            GroupEffect(name=name, examples=len(own), without=wrong[0][own].mean(), with_it=wrong[1][own].mean())
+            for name, own in groups.items()
+        ),
+    )
 
 
 def measure_headline(dataset: DatasetCache, rows: NDArray[np.int64], answers: Sequence[Any]) -> tuple[Headline, float]:

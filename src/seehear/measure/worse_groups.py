@@ -1,0 +1,138 @@
+"""Tests whether a group gets more wrong answers than all others, with a correction for the number of groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.measure.multiplicity import adjust_by_maximum
+
+Array = NDArray[Any]
+MIN_EXAMPLES = 5  # smaller groups are only counted
+LEVEL = 0.08  # of evaluations without a difference, fewer than 1 in 10 claim one, whatever the number of groups
+DEFICIT, POWER = 0.08, 0.8  # groups that are too small to find so large a difference so often are said to be small
+FEWEST_LEFT = 0.1  # where there are too few others, the number of examples is no longer increased
+PERMUTATIONS = 1999
+MIN_PERMUTATIONS = 199
+MAX_PERMUTED = 5_000_000  # labels; bounds the time on large tables
+
+
+class Compared(NamedTuple):
+    """A group compared with all examples of other groups.
+
+    n         its examples
+    wrong     the share of its answers that is wrong
+    others    that of the others
+    p_value   that the group has so many more wrong answers by chance, adjusted for all groups
+    """
+
+    n: int
+    wrong: float
+    others: float
+    p_value: float
+
+    @property
+    def worse(self) -> bool:
+        return self.p_value <= LEVEL
+
+    def adjust(self, tests: int) -> Compared:
+        """With a p-value that is adjusted for the groups of so many columns (Bonferroni)."""
+        return self._replace(p_value=min(1.0, tests * self.p_value))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"wrong": self.others, "p_value": self.p_value, "worse": self.worse}
+
+
+class Units(NamedTuple):
+    """What is permuted: examples, or whole people that are in one group, each with its sums.
+
+    stratum   (E,) labels are permuted among units of one stratum
+    """
+
+    size: Array
+    wrong: Array
+    label: Array
+    stratum: Array
+
+
+def compare_groups(wrong: Array, groups: Mapping[str, Array], person: Array) -> dict[str, Compared]:
+    """Each group of at least MIN_EXAMPLES examples compared with the others, by permuting labels; {} for less than two.
+
+    wrong    (n,) bool
+    groups   the rows of each group by its name
+    person   (n,) of each example, whose answers are right or wrong together
+
+    Labels are permuted among people, if each is in one group, and among the examples of a person who is in several
+    (noise, light). If groups do not matter, that changes nothing, so that the p-values of a single group are exact
+    (Lehmann & Romano 2005, 15.2). They are one-sided, and adjusted by the step-down maximum over groups.
+    """
+    tested = {name: rows for name, rows in groups.items() if len(rows) >= MIN_EXAMPLES}
+    if len(tested) < 2:
+        return {}
+    rows = np.concatenate([*tested.values()])
+    label = np.repeat(np.arange(len(tested)), [*map(len, tested.values())])
+    units = _make_units(wrong[rows].astype(np.float64), label, np.unique(person[rows], return_inverse=True)[1])
+    random = np.random.default_rng(0)
+    times = int(np.clip(MAX_PERMUTED // len(units.size), MIN_PERMUTATIONS, PERMUTATIONS))
+    labels = [units.label, *(_permute(units, random) for _ in range(times))]
+    summed = [_sum_up(units, each, len(tested)) for each in labels]
+    excess, others = np.array([more for more, _ in summed]), summed[0][1]
+    spread = excess[1:].std(0)
+    spread[spread == 0] = np.inf
+    p_values = adjust_by_maximum(excess[0] / spread, excess[1:] / spread)
+    return {
+        name: Compared(len(tested[name]), float(other + more), float(other), float(p_value))
+        for name, other, more, p_value in zip(tested, others, excess[0], p_values, strict=True)
+    }
+
+
+def count_needed(wrong: float, groups: int, others: int) -> int:
+    """About how many examples of a group show, in POWER of cases, that DEFICIT more of its answers are wrong.
+
+    wrong    the share of wrong answers of the others
+    others   their number
+
+    The usual formula for two shares (Fleiss et al. 2003, 4.2), at LEVEL divided by the number of groups.
+    """
+    higher = min(1.0, wrong + DEFICIT)
+    normal = NormalDist().inv_cdf
+    claimed, missed = normal(1 - LEVEL / groups), normal(POWER)
+    spread = claimed * math.sqrt(wrong * (1 - wrong)) + missed * math.sqrt(higher * (1 - higher))
+    among_many = (spread / DEFICIT) ** 2
+    return math.ceil(among_many / max(1 - among_many / others, FEWEST_LEFT))
+
+
+def _make_units(wrong: Array, label: Array, person: Array) -> Units:
+    """Units (E,) in the order of their strata."""
+    first = np.full(person.max() + 1, -1)
+    first[person[::-1]] = label[::-1]
+    mixed = np.bincount(person, label != first[person]) > 0  # by person
+    alone = mixed[person]
+    people = np.flatnonzero(~mixed & (np.bincount(person, minlength=len(mixed)) > 0))
+    whole = np.bincount(person, minlength=len(mixed))[people], np.bincount(person, wrong, len(mixed))[people]
+    stratum = np.concatenate([np.full(len(people), -1), person[alone]])
+    order = np.argsort(stratum, kind="stable")
+    return Units(
+        np.concatenate([whole[0], np.ones(alone.sum())])[order],
+        np.concatenate([whole[1], wrong[alone]])[order],
+        np.concatenate([first[people], label[alone]])[order],
+        stratum[order],
+    )
+
+
+def _permute(units: Units, random: np.random.Generator) -> Array:
+    if units.stratum[0] == units.stratum[-1]:
+        return random.permutation(units.label)
+    return units.label[np.lexsort((random.random(len(units.label)), units.stratum))]
+
+
+def _sum_up(units: Units, label: Array, groups: int) -> tuple[Array, Array]:
+    """(groups,) how much higher the share of wrong answers is than that of the others, and the latter."""
+    size, wrong = (np.bincount(label, each, groups) for each in (units.size, units.wrong))
+    others = (wrong.sum() - wrong) / (size.sum() - size)
+    return wrong / size - others, others
