@@ -24,6 +24,7 @@ Random = np.random.Generator
 
 # The distribution of confidences, and the true error rate at each confidence.
 SCORERS: dict[str, tuple[Callable[[Random, int], Array], Callable[[Array], Array]]] = {
+    "photos": (lambda random, n: random.beta(2.2, 0.55, n), lambda sure: 1 - sure),
     "calibrated": (lambda random, n: random.beta(8, 1, n), lambda sure: 1 - sure),
     "hard": (lambda random, n: random.beta(3, 1.5, n), lambda sure: 1 - sure),
     "overconfident": (lambda random, n: random.beta(8, 1, n), lambda sure: np.minimum(1, 2 * (1 - sure))),

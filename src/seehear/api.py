@@ -73,6 +73,9 @@ class Recogniser:
 
         senses          use only these; None for all that the recogniser has
         wrong_at_most   accept answers so that at most this share of them is wrong; None for the recipe's share
+        coverage        also give the `prediction_set` of each: what may be true, so that at least this share of the
+                        truths is in such sets
+        each_class      let the coverage hold for each class, not only for all of them together
         hotwords        words and phrases to expect in a transcript
         tiles           answer an image larger than the training images tile by tile
         language        the spoken language, such as "de", for whisper-base; None to detect it

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from seehear.amounts import format_count
 from seehear.answers import ANSWERS
+from seehear.answers.prediction_sets import PredictionSet
 from seehear.errors import DataError, InputError
 from seehear.events import Advanced, Finished, Listener, Notice, Started
+from seehear.measure.calibration import measure_calibration
 from seehear.measure.evaluate import Evaluation, evaluate
+from seehear.measure.set_coverage import MadeSet, SetCoverage, measure_sets
 from seehear.measure.speed import Speed
 from seehear.media import Input
 from seehear.recipe import Recipe
@@ -72,6 +75,8 @@ def evaluate_table(
     )
     result = replace(
         result,
+        calibration=measure_calibration(result.scored.right, result.scored.confidence),
+        sets=_measure_sets(predictor, options, predicted, truths, result),
         speed=predicted.speed,
         wrong_at_most=predictor.error_limit(options),
         rejection_reason=predictor.nothing_accepted(options),
@@ -95,6 +100,7 @@ class TableAnswers:
     """The answer to each row; None, and an entry in `problems`, if it cannot be compared with the truth.
 
     used  the senses that each answer is based on
+    sets  the prediction set of each answer; None if none was asked for
     """
 
     answers: list[Any]
@@ -103,6 +109,7 @@ class TableAnswers:
     problems: list[RowProblem]
     speed: Speed
     distribution_shift: tuple[str, ...]
+    sets: list[PredictionSet | None]
 
     def answered_examples(self, table: Table, truths: Sequence[Any]) -> list[tuple[dict[str, Input], Any]]:
         """The inputs that were used, and the truth, of every row with an answer."""
@@ -120,6 +127,7 @@ def predict_table(
     answers: list[Any] = []
     accepted: list[bool] = []
     used: list[tuple[str, ...]] = []
+    sets: list[PredictionSet | None] = []
     problems: list[RowProblem] = []
     duration_s = 0.0
     detector = ShiftDetector(recipe)
@@ -132,13 +140,33 @@ def predict_table(
         answers.append(None if problem else prediction.answer)
         accepted.append(prediction.whole_accepted)
         used.append(prediction.used)
+        sets.append(prediction.prediction_set)
         detector.count(prediction)
         duration_s += prediction.duration_s
         if number % PROGRESS_EVERY == 0:
             listen(Advanced(TASK, number))
     speed = Speed(len(table), time.perf_counter() - started_s, duration_s)
     listen(Finished(TASK, format_count(len(table), "example")))
-    return TableAnswers(answers, accepted, used, problems, speed, tuple(detector.describe()))
+    return TableAnswers(answers, accepted, used, problems, speed, tuple(detector.describe()), sets)
+
+
+def _measure_sets(
+    predictor: Predictor,
+    options: PredictOptions,
+    predicted: TableAnswers,
+    truths: Sequence[Any],
+    result: Evaluation,
+) -> SetCoverage | None:
+    """The coverage of the prediction sets that were asked for."""
+    if (coverage := predictor.coverage(options)) is None:
+        return None
+    made = [
+        MadeSet(predicted.answers[row], truths[row], own, coverage.thresholds(predicted.used[row]), cluster)
+        for row, cluster in zip(result.scored.row.tolist(), result.scored.cluster.tolist(), strict=True)
+        if (own := predicted.sets[row]) is not None
+    ]
+    recipe = predictor.recipe
+    return measure_sets(ANSWERS[recipe.kind], recipe.answer, made, coverage.share) if made else None
 
 
 def select_part(table: Table, listen: Listener) -> Table:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from seehear.amounts import format_count, format_duration
 from seehear.answers import ANSWERS
 from seehear.answers.items import NEVER
-from seehear.answers.selective import DEFAULT_RISK
+from seehear.answers.selective import DEFAULT_RISK, GROWTHS
 from seehear.errors import DataError
 from seehear.senses import SENSES
 
@@ -50,11 +50,41 @@ class RiskCoverageCurve(Frozen):
         return min(good, default=NEVER)
 
 
+class CoverageCurve(Frozen):
+    """The share of true things that a prediction set misses, by its threshold, from held-out examples.
+
+    `threshold` ascends. missed[i] is an upper bound on the share that is not in a set with threshold[i].
+
+    held_out   the effective number of true things
+    """
+
+    threshold: tuple[float, ...] = ()
+    missed: tuple[float, ...] = ()
+    held_out: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        if len(self.threshold) != len(self.missed):
+            raise ValueError("threshold and missed differ in length")
+        return self
+
+    @property
+    def largest(self) -> float:
+        """The largest coverage that is supported; 0 if none is."""
+        return 1 - min(self.missed, default=1.0)
+
+    def least_threshold(self, coverage: float) -> float | None:
+        """The smallest sets with at least this coverage; None if no threshold has it."""
+        enough = [t for t, m in zip(self.threshold, self.missed, strict=True) if m <= 1 - coverage]
+        return min(enough, default=None)
+
+
 class SelectivePrediction(Frozen):
     """When to accept an answer, for one set of senses in use.
 
     risk            of items: the boxes, words or pixels of an answer, or the whole answer
     whole_risk      of whole answers, if their items are accepted one by one
+    forecast        the least risks of items that more held-out examples would probably show, for each of GROWTHS
     wrong_at_most   the target risk: the share of accepted items that may be wrong
     more_held_out   how many more held-out examples would allow the default target risk; None if no number would
     few_groups      the number of speakers, patients or the like among the held-out examples, if it is too small to
@@ -64,9 +94,15 @@ class SelectivePrediction(Frozen):
     calibration: dict[str, float] = Field(default={}, max_length=1000)
     risk: RiskCoverageCurve = RiskCoverageCurve()
     whole_risk: RiskCoverageCurve = RiskCoverageCurve()
+    forecast: tuple[float, ...] = Field(default=(), max_length=len(GROWTHS))
     wrong_at_most: float = Field(default=DEFAULT_RISK, gt=0, lt=1)
     more_held_out: int | None = Field(default=0, ge=0)
     few_groups: int = Field(default=0, ge=0)
+
+    def growth_for(self, wrong_at_most: float) -> float | None:
+        """How many times as many held-out examples would probably show this risk; None if not even the most would."""
+        enough = (times for times, risk in zip(GROWTHS, self.forecast, strict=False) if risk <= wrong_at_most)
+        return next(enough, None)
 
 
 class Training(Frozen):
@@ -197,6 +233,8 @@ class Recipe(Frozen):
     wrong_at_most: float | None = Field(default=None, gt=0, lt=1)  # given by the user; None: chosen in training
     # By senses in use, joined with "+": "image+audio", "image", "audio".
     selective: dict[str, SelectivePrediction] = Field(default={}, max_length=MAX_SETS)
+    # By senses in use, then by class, with EVERY_CLASS for all: the coverage of prediction sets.
+    coverage: dict[str, dict[str, CoverageCurve]] = Field(default={}, max_length=MAX_SETS)
     # By sense: the out-of-distribution score above which an input is unlike the training data.
     ood_threshold: dict[str, float] = Field(default={}, max_length=MAX_SETS)
     # By sense and statistic: the range that contains 96 % of the training examples.

@@ -11,10 +11,14 @@ from benchmarks.promise import Scenario, simulate
 from seehear.answers.items import Items
 from seehear.answers.selective import (
     DEFAULT_RISK,
+    GROWTHS,
+    LEAST_COVERAGE,
     MAX_DEFAULT_RISK,
+    SINGLE_LEVEL,
     RiskBounds,
     bound_risk,
     choose_target_risk,
+    forecast_risks,
     growth_needed,
     held_out_needed,
 )
@@ -30,11 +34,11 @@ def bounds_of(right: list[bool], clusters: list[int] | None = None) -> RiskBound
 @pytest.mark.parametrize(
     ("held_out", "mistakes", "target"),
     [
-        (35, 0, 0.07),
-        (45, 0, 0.05),
+        (35, 0, 0.09),
+        (59, 0, 0.05),
         (4000, 0, 0.05),
-        (20, 0, 0.11),
-        (100, 2, 0.06),
+        (20, 0, 0.14),
+        (100, 2, 0.07),
         (100, 10, 0.15),
         (100, 60, MAX_DEFAULT_RISK),
     ],
@@ -66,14 +70,31 @@ def test_nothing_is_accepted_if_no_risk_is_achievable(right: list[bool], cluster
 @pytest.mark.parametrize("held_out", [10, 35, 44, 45, 100])
 def test_how_many_more_held_out_examples_would_allow_the_default_risk(held_out: int) -> None:
     more = math.ceil((growth_needed(bounds_of([True] * held_out), DEFAULT_RISK) - 1) * held_out)
-    assert more == max(0, held_out_needed(DEFAULT_RISK) - held_out)
+    counted = math.ceil(math.log(1 - SINGLE_LEVEL) / math.log(1 - DEFAULT_RISK))  # 59
+    assert more == max(0, counted - held_out)
     assert math.isinf(growth_needed(bounds_of([True, False] * held_out), DEFAULT_RISK))
 
 
 def test_more_examples_would_allow_a_few_mistakes() -> None:
     assert choose_target_risk(bounds_of([False] + [True] * 60)) > DEFAULT_RISK
-    assert 1 < growth_needed(bounds_of([False] + [True] * 60), DEFAULT_RISK) < 2
-    assert choose_target_risk(bounds_of([False] * 2 + [True] * 120)) == DEFAULT_RISK
+    assert 1 < growth_needed(bounds_of([False] + [True] * 60), DEFAULT_RISK) < 3
+    assert choose_target_risk(bounds_of([False] * 2 + [True] * 180)) == DEFAULT_RISK
+
+
+def test_confidences_that_prove_right_count_as_evidence() -> None:
+    """45 answers without a mistake cannot show 5 % by counting alone, which takes 59."""
+    sure = Items.from_answers(np.linspace(0.999, 0.99, 45), np.ones(45, bool))
+    assert len(sure.confidence) == held_out_needed(DEFAULT_RISK)
+    assert choose_target_risk(bound_risk(sure, np.arange(45))) == DEFAULT_RISK
+    assert choose_target_risk(bounds_of([True] * 45)) > DEFAULT_RISK, "these confidences were too low"
+
+
+def test_a_forecast_says_what_more_held_out_examples_would_show() -> None:
+    right = ([True] * 9 + [False]) * 4
+    few, more = bounds_of(right), bounds_of(np.repeat(right, 8).tolist())
+    forecast = dict(zip(GROWTHS, forecast_risks(few), strict=True))
+    assert list(forecast.values()) == sorted(forecast.values(), reverse=True)
+    assert forecast[8.0] == pytest.approx(more.wrong[more.accepted >= LEAST_COVERAGE].min(), abs=0.03)
 
 
 def test_correlated_errors_lower_the_effective_sample_size() -> None:
@@ -100,8 +121,9 @@ def test_a_slot_of_many_items_counts_as_many_slots_of_one() -> None:
     together = Items(
         np.broadcast_to(levels, (30, 11)), same.sum(1), (same & wrong[:, :, None]).sum(1), np.zeros((30, 11), bool)
     )
-    for one, other in zip(bound_risk(one_each, np.arange(30)), bound_risk(together, np.arange(30)), strict=True):
-        np.testing.assert_allclose(one, other)
+    one, other = (bound_risk(items, np.arange(30)) for items in (one_each, together))
+    for name in ("confidence", "accepted", "mistakes", "answers", "wrong"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name))
 
 
 @pytest.mark.parametrize(

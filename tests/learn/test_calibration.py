@@ -72,7 +72,11 @@ def test_each_example_is_decoded_once_and_few_raw_arrays_are_kept(
     )
     selective = recipe.selective["audio"]
     assert selective == SelectivePrediction(
-        calibration=fitted, **risks, wrong_at_most=selective.wrong_at_most, more_held_out=selective.more_held_out
+        calibration=fitted,
+        **risks,
+        forecast=selective.forecast,
+        wrong_at_most=selective.wrong_at_most,
+        more_held_out=selective.more_held_out,
     )
     assert recipe.results["audio"]["metrics"]["wrong"] == pytest.approx(1 - right.mean())
 

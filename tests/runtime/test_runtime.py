@@ -141,6 +141,11 @@ def test_an_unreachable_error_limit_states_the_achievable_one() -> None:
     assert few.nothing_accepted(PredictOptions(wrong_at_most=0.0012)) == reason
     assert few.predict_one(tiny.picture(0.9), PredictOptions(wrong_at_most=0.0012)).reason == reason
     assert few.nothing_accepted() == ""
+    forecast = SelectivePrediction(
+        risk=RiskCoverageCurve(confidence=(0.9,), wrong=(0.01,)), forecast=(0.008, 0.005, 0.002, 0.001)
+    )
+    more = Predictor(tiny.bundle(results={"image": {"n": 230}}, selective={"image": forecast}))
+    assert more.nothing_accepted(PredictOptions(wrong_at_most=0.0012)) == f"{reason}; about 460 more would"
     crossed = Predictor(tiny.bundle(results={"image": {"n": 230}}, cross_fitted=180))
     reason = "230 cross-validated examples guarantee at most 1 % wrong, not 0.12 %"
     assert crossed.nothing_accepted(PredictOptions(wrong_at_most=0.0012)) == reason

@@ -22,6 +22,7 @@ from seehear.answers.capabilities import Tracker as Tracker
 from seehear.answers.class_names import ClassExtension
 from seehear.answers.class_rates import ClassRates
 from seehear.answers.doubt import Doubt
+from seehear.answers.prediction_sets import PredictionSets
 from seehear.answers.regions import DrawnRegions as DrawnRegions
 from seehear.decoding.autoregressive import RunDecoder as RunDecoder
 from seehear.errors import UsageError
@@ -65,6 +66,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
 
     items: ItemScoring[SpecT] | None = None
     spatial: Spatial[SpecT, AnswerT] | None = None
+    prediction_sets: PredictionSets[SpecT, AnswerT] | None = None
     regions: DrawnRegions[AnswerT] | None = None
     decoding: Decoding[SpecT, AnswerT] | None = None
     auxiliary: Auxiliary[SpecT] | None = None

@@ -7,46 +7,73 @@ docs/decisions/004-accepted.md.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.items import Items
+from seehear.answers.risk_posterior import Bins, bound_posterior_risk, fill_bins
 
 Array = NDArray[Any]
-CONFIDENCE_LEVEL = 0.9  # of each bound
-THRESHOLDS = 20
+CONFIDENCE_LEVEL = 0.9  # of a promise
+SINGLE_LEVEL = 0.95  # of each of the two bounds that it rests on
+THRESHOLDS = 50
 PRIOR_CORRELATION, PRIOR_CLUSTERS = 0.2, 3  # intra-cluster correlation before any data, worth this many clusters
 GROUP_CORRELATION = 0.02  # within speakers, patients or sites, if too few were held out to estimate it
 DEFAULT_RISK, MAX_DEFAULT_RISK = 0.05, 0.25  # range of the target risk, unless the user gives one
+MOST_GROWTH = 64.0  # times as many held-out examples as there are, in forecasts
+GROWTHS = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 32.0, MOST_GROWTH)
+LEAST_COVERAGE = 0.1  # share of items that is worth to be accepted, in forecasts
 MIN_COVERAGE = 0.7  # share of items to accept at the target risk
 
 
-class RiskBounds(NamedTuple):
+@dataclass(frozen=True)
+class RiskBounds:
     """What is known about the items above each of up to THRESHOLDS confidences, descending. Arrays are (k,).
 
     confidence  the threshold
-    wrong       upper bound on the share of errors, ascending
     accepted    coverage: the share of all items above the threshold, ascending
     mistakes    effective number of errors
     answers     effective number of items
+    bins        the items between one threshold and the next
     """
 
     confidence: Array
-    wrong: Array
     accepted: Array
     mistakes: Array
     answers: Array
+    bins: Bins
+
+    @cached_property
+    def wrong(self) -> Array:
+        """Upper bound on the share of errors, ascending."""
+        return self.bound()
+
+    def bound(self, times: float = 1.0) -> Array:
+        """The same if so many times as many items were held out, with as many mistakes among them.
+
+        The lower of two bounds, each of which holds with SINGLE_LEVEL, so that both hold with CONFIDENCE_LEVEL. One
+        counts mistakes. The other relies on confidences, but is never less than what so many items could show if all
+        were right. A bound for more items also holds for the more confident ones among them.
+        """
+        answers = times * self.answers
+        counted = clopper_pearson(times * self.mistakes, answers, SINGLE_LEVEL)
+        weight = float(answers.max(initial=0.0)) / max(self.bins.number.sum(), 1)
+        believed = np.maximum(
+            bound_posterior_risk(self.bins, weight, SINGLE_LEVEL), clopper_pearson(0 * answers, answers)
+        )
+        lower: Array = np.minimum.accumulate(np.minimum(counted, believed)[::-1])[::-1]
+        return lower
 
 
 def bound_risk(items: Items, clusters: Array, few_groups: int = 0) -> RiskBounds:
-    """Bound the risk at THRESHOLDS thresholds, each of which accepts another twentieth of the items.
+    """Bound the risk at THRESHOLDS thresholds, each of which accepts an equal number of further items.
 
     clusters (n,) int: the cluster of each example, such as its speaker. few_groups: the number of speakers or the like,
     if they are too few to be the clusters; otherwise 0.
-
-    A bound for more items also holds for the more confident ones among them, which makes the bounds monotone.
     """
     example, place = np.nonzero(items.number)
     order = np.argsort(-items.confidence[example, place], kind="stable")
@@ -58,22 +85,18 @@ def bound_risk(items: Items, clusters: Array, few_groups: int = 0) -> RiskBounds
     for threshold, end in enumerate(last + 1):
         for kind, numbers in enumerate((count, wrong)):
             total[kind, threshold] = np.bincount(clusters[example[:end]], numbers[:end], total.shape[2])
-    mistakes, answers = _conservative_counts(*total)
-    if few_groups:
-        shrunk = 1 / (1 + GROUP_CORRELATION * np.maximum(answers / few_groups - 1, 0))
-        mistakes, answers = shrunk * mistakes, shrunk * answers
-    bound = clopper_pearson(mistakes, answers)
+    mistakes, answers = conservative_counts(total[0], total[1], few_groups)
     return RiskBounds(
         confidence=descending[last],
-        wrong=np.minimum.accumulate(bound[::-1])[::-1],
         accepted=total[0].sum(1) / max(int(count.sum()), 1),
         mistakes=mistakes,
         answers=answers,
+        bins=fill_bins(descending, count, wrong, last),
     )
 
 
 def _threshold_indices(descending: Array, count: Array) -> Array:
-    """The index of the last item of each twentieth; items of equal confidence stay together."""
+    """The index of the last item above each threshold; items of equal confidence stay together."""
     if not len(descending):
         return np.zeros(0, np.int64)
     reached = count.cumsum()
@@ -101,8 +124,11 @@ def effective_counts(answers: Array, mistakes: Array) -> tuple[Array, Array]:
     return share * effective, effective
 
 
-def _conservative_counts(answers: Array, mistakes: Array) -> tuple[Array, Array]:
-    """`effective_counts` with Student's correction, since few clusters estimate r badly (Korn and Graubard 1998)."""
+def conservative_counts(answers: Array, mistakes: Array, few_groups: int = 0) -> tuple[Array, Array]:
+    """`effective_counts` with Student's correction, since few clusters estimate r badly (Korn and Graubard 1998).
+
+    few_groups: as for `bound_risk`.
+    """
     from scipy.special import ndtri, stdtrit  # type: ignore[import-untyped]  # installed for training, not for serving
 
     wrong, effective = effective_counts(answers, mistakes)
@@ -110,6 +136,8 @@ def _conservative_counts(answers: Array, mistakes: Array) -> tuple[Array, Array]
     student = (ndtri(CONFIDENCE_LEVEL) / stdtrit(np.maximum(clusters - 1, 1), CONFIDENCE_LEVEL)) ** 2
     corrected = np.maximum(effective * student, np.minimum(effective, clusters))
     corrected = np.where(effective < answers.sum(1), corrected, effective)
+    if few_groups:
+        corrected = corrected / (1 + GROUP_CORRELATION * np.maximum(corrected / few_groups - 1, 0))
     return wrong * np.divide(corrected, effective, out=np.zeros_like(effective), where=effective > 0), corrected
 
 
@@ -141,21 +169,16 @@ def choose_target_risk(bounds: RiskBounds) -> float:
     return math.ceil(100 * float(np.clip(risks.min(), DEFAULT_RISK, MAX_DEFAULT_RISK)) - 1e-9) / 100
 
 
-def growth_needed(bounds: RiskBounds, wrong_at_most: float) -> float:
-    """The factor by which the held-out examples must grow to show this risk at MIN_COVERAGE; infinity if too many are
-    wrong."""
-    covering = bounds.accepted >= MIN_COVERAGE
-    pairs = zip(bounds.mistakes[covering].tolist(), bounds.answers[covering].tolist(), strict=True)
-    return min((_growth_for(mistakes, answers, wrong_at_most) for mistakes, answers in pairs), default=math.inf)
-
-
-def _growth_for(mistakes: float, answers: float, wrong_at_most: float) -> float:
-    if mistakes >= wrong_at_most * answers:
-        return math.inf
+def growth_needed(bounds: RiskBounds, wrong_at_most: float, coverage: float = MIN_COVERAGE) -> float:
+    """The factor by which the held-out examples must grow to show this risk with this coverage; infinity if more than
+    MOST_GROWTH would not."""
+    covering = bounds.accepted >= coverage
 
     def enough(factor: float) -> bool:
-        return bool(clopper_pearson(np.array(factor * mistakes), np.array(factor * answers)) <= wrong_at_most)
+        return bool(bounds.bound(factor)[covering].min(initial=1.0) <= wrong_at_most)
 
+    if not enough(MOST_GROWTH):
+        return math.inf
     low, high = 1.0, 1.0
     while not enough(high):
         low, high = high, 2 * high
@@ -165,7 +188,14 @@ def _growth_for(mistakes: float, answers: float, wrong_at_most: float) -> float:
     return high
 
 
-def clopper_pearson(mistakes: Array, answers: Array) -> Array:
+def forecast_risks(bounds: RiskBounds) -> list[float]:
+    """For each of GROWTHS, the least risk at which LEAST_COVERAGE of the items could be accepted with so many times as
+    many held-out examples."""
+    covering = bounds.accepted >= LEAST_COVERAGE
+    return [float(bounds.bound(times)[covering].min(initial=1.0)) for times in GROWTHS]
+
+
+def clopper_pearson(mistakes: Array, answers: Array, level: float = CONFIDENCE_LEVEL) -> Array:
     """The one-sided upper bound of Clopper and Pearson (1934) on the share of mistakes; counts need not be whole.
 
     scipy.stats.binomtest takes only whole counts, so this is its formula, with scipy's beta quantile.
@@ -173,4 +203,4 @@ def clopper_pearson(mistakes: Array, answers: Array) -> Array:
     from scipy.special import betaincinv
 
     right = np.maximum(answers - mistakes, np.finfo(np.float64).tiny)
-    return np.where(mistakes < answers, betaincinv(mistakes + 1, right, CONFIDENCE_LEVEL), 1.0)
+    return np.where(mistakes < answers, betaincinv(mistakes + 1, right, level), 1.0)

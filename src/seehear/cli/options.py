@@ -137,6 +137,18 @@ Tolerate = Annotated[
         "of accuracy, or of the metric that is quoted; of a mean error in units, 1% of the first one's.",
     ),
 ]
+Coverage = Annotated[
+    float | None,
+    typer.Option(
+        parser=parse_share,
+        metavar="SHARE",
+        help="Also give prediction sets: classes, an interval, margins, words or pixels that contain this share of the "
+        "truths, such as 90%. Refused if too few examples were held out to promise it.",
+    ),
+]
+EachClass = Annotated[
+    bool, typer.Option("--each-class", help="Let the coverage hold for each class, not only for all together.")
+]
 Hotwords = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Words and phrases to expect in transcripts, one per line.")
 ]

@@ -38,6 +38,8 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     ] = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
+    coverage: options.Coverage = None,
+    each_class: options.EachClass = False,
     hotwords: options.Hotwords = None,
     tiles: options.Tiles = False,
     language: options.Language = None,
@@ -62,6 +64,8 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     flags = options.drop_unset(
         senses=options.split_names(senses),
         wrong_at_most=wrong_at_most,
+        coverage=coverage,
+        each_class=each_class or None,
         hotwords=options.read_lines(hotwords),
         tiles=tiles or None,
         language=language,

@@ -224,6 +224,10 @@ def _calibrate(recipe: Recipe, outputs: NewOutputs, examples: ClassExamples) -> 
     calibrator = Calibrator(kind, _HeldOutClasses(recipe, examples))
     for row, logits in enumerate(torch.cat([outputs.held_out, outputs.new]).numpy()):
         calibrator.add(row, require_extension(kind).raw(logits))
-    selective, results, _ = calibrator.calibrate(recipe.wrong_at_most)
-    fitted = {"selective": {used: selective}, "results": {used: results}}
+    found = calibrator.calibrate(recipe.wrong_at_most)
+    fitted = {
+        "selective": {used: found.selective},
+        "coverage": {used: found.coverage},
+        "results": {used: found.results},
+    }
     return recipe.model_copy(update=fitted | {"cross_fitted": 0, "comparison": None})

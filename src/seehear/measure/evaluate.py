@@ -12,6 +12,7 @@ import numpy as np
 from seehear.amounts import format_exact_percent, pluralise
 from seehear.answers import Answer, AnyKind
 from seehear.errors import DataError
+from seehear.measure.calibration import Calibration
 from seehear.measure.clusters import Clusters, find_clusters
 from seehear.measure.formatting import format_interval, format_number, format_percent
 from seehear.measure.groups import Grouping, measure_groups
@@ -25,6 +26,7 @@ from seehear.measure.scored_answers import (
     compute_metrics,
     metrics_to_json,
 )
+from seehear.measure.set_coverage import SetCoverage
 from seehear.measure.speed import Speed
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class Evaluation:
     rejection_reason    why nothing is accepted, however confident; "" if something may be
     groups_seen         how many people or places the examples come from; "" if the table does not say
     fairness            what equal weight for groups changed in training; "" without
+    calibration         of whole answers; None if it was not measured
+    sets                the coverage of prediction sets; None unless requested
     distribution_shift  sentences that say how the examples differ from the training data
     """
 
@@ -68,6 +72,8 @@ class Evaluation:
     rejection_reason: str = ""
     groups_seen: str = ""
     fairness: str = ""
+    calibration: Calibration | None = None
+    sets: SetCoverage | None = None
     distribution_shift: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -78,6 +84,8 @@ class Evaluation:
             **({"item": self.item} if self.item else {}),
             **({} if self.wrong_at_most is None else {"wrong_at_most": self.wrong_at_most}),
             **metrics_to_json(self.metrics, self.intervals),
+            **({"calibration": self.calibration.to_json()} if self.calibration else {}),
+            **({"prediction_sets": self.sets.to_json()} if self.sets else {}),
             "resampled": self.resampled,
             "groups": {column: grouping.to_json() for column, grouping in self.groups.items()},
             "worst_groups": {column: grouping.worst_to_json() for column, grouping in self.groups.items()},
@@ -105,6 +113,8 @@ class Evaluation:
                 self._describe_accepted(),
                 *(f"  {name:<{width}}  {value}  ({interval})" for name, value, interval in metrics),
                 f"95 % intervals in brackets ({self.resamples:,} resamples of {self.resampled}; Wilson's for shares)",
+                *([str(self.calibration)] if self.calibration else []),
+                *([str(self.sets)] if self.sets else []),
                 *([str(self.speed)] if self.speed else []),
                 *(f"unlike the training data: {sentence}" for sentence in self.distribution_shift),
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seehear.answers import AnyKind
+from seehear.answers.prediction_sets import EVERY_CLASS, TrueThings, bound_missed
 from seehear.answers.selective import RiskBounds
-from seehear.recipe import RiskCoverageCurve
+from seehear.recipe import CoverageCurve, RiskCoverageCurve
 
 Array = NDArray[Any]
 REJECTED = 0.02  # the share of in-distribution inputs that may be rejected as out of distribution
@@ -19,6 +22,28 @@ TAIL = 0.2  # the share of largest scores to which the tail is fitted
 
 def to_risk_curve(bounds: RiskBounds) -> RiskCoverageCurve:
     return RiskCoverageCurve(confidence=tuple(bounds.confidence.tolist()), wrong=tuple(bounds.wrong.tolist()))
+
+
+def fit_coverage(
+    kind: AnyKind, spec: Any, answers: Sequence[Any], truths: Sequence[Any], clusters: Array, few_groups: int
+) -> dict[str, CoverageCurve]:
+    """The coverage of prediction sets, for all classes together and for each; {} for answers without such sets.
+
+    clusters (n,) int and few_groups: as for `selective.bound_risk`.
+    """
+    sets = kind.prediction_sets
+    if sets is None or sets.refusal(spec):
+        return {}
+    things = sets.needed(answers, truths, spec).hardest_first(clusters)
+    classes = sets.classes(spec)
+    each = {name: things.of_class(index) for index, name in enumerate(classes)} if len(classes) > 1 else {}
+    fitted = {name: _to_coverage_curve(own, few_groups) for name, own in ({EVERY_CLASS: things} | each).items()}
+    return {name: curve for name, curve in fitted.items() if curve.threshold}
+
+
+def _to_coverage_curve(things: TrueThings, few_groups: int) -> CoverageCurve:
+    threshold, missed, held_out = bound_missed(things, few_groups)
+    return CoverageCurve(threshold=tuple(threshold.tolist()), missed=tuple(missed.tolist()), held_out=held_out)
 
 
 def fit_ood_threshold(held_out_scores: Array) -> float:

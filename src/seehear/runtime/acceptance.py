@@ -77,7 +77,11 @@ class Acceptance:
         n = self.recipe.results.get(used_key(used), {}).get("n", "the")
         noun = "cross-validated examples" if self.recipe.cross_fitted else "held-out examples"
         achievable = format_probability(min(wrong), math.ceil)
-        return f"{n} {noun} guarantee at most {achievable} wrong, not {format_exact_percent(limit)}"
+        said = f"{n} {noun} guarantee at most {achievable} wrong, not {format_exact_percent(limit)}"
+        times = selective.growth_for(limit)
+        if times is None or not isinstance(n, int):
+            return said
+        return f"{said}; about {math.ceil((times - 1) * n):,} more would"
 
     def _selective(self, used: Sequence[str]) -> SelectivePrediction:
         return self.recipe.selective.get(used_key(used)) or SelectivePrediction()

@@ -16,11 +16,19 @@ def check_wrong_at_most(wrong_at_most: float | None) -> None:
         raise UsageError(f"wrong_at_most is {wrong_at_most}", allowed="more than 0 and less than 1: 0.02 is 2 %")
 
 
+def check_coverage(coverage: float | None) -> None:
+    """Raises UsageError for a share that is not between 0 and 1."""
+    if coverage is not None and not 0 < coverage < 1:
+        raise UsageError(f"coverage is {coverage}", allowed="more than 0 and less than 1: 0.9 is 90 %")
+
+
 class PredictKeywords(TypedDict, total=False):
     """The fields of PredictOptions, as keywords of `Recogniser.predict`, `evaluate` and `watch`."""
 
     senses: Sequence[str] | None
     wrong_at_most: float | None
+    coverage: float | None
+    each_class: bool
     hotwords: Sequence[str] | None
     tiles: bool
     language: str | None
@@ -33,16 +41,21 @@ class PredictOptions:
 
     senses          use only these; None for all that the recogniser has
     wrong_at_most   accept answers so that at most this share of them is wrong; None for the recipe's share
+    coverage        also give a prediction set: what may be true, with at least this share of the truths in such sets
+    each_class      let the coverage hold for each class, not only for all of them together
     hotwords        words and phrases to expect in a transcript
     tiles           answer an image larger than the training images tile by tile
     language        the spoken language, such as "de"; None to detect it
     translate       translate into English
 
-    Raises UsageError for a `wrong_at_most` that is not between 0 and 1.
+    Raises UsageError for a `wrong_at_most` or a `coverage` that is not between 0 and 1, and for `each_class` without a
+    coverage.
     """
 
     senses: Sequence[str] | None = None
     wrong_at_most: float | None = None
+    coverage: float | None = None
+    each_class: bool = False
     hotwords: Sequence[str] | None = None
     tiles: bool = False
     language: str | None = None
@@ -50,6 +63,9 @@ class PredictOptions:
 
     def __post_init__(self) -> None:
         check_wrong_at_most(self.wrong_at_most)
+        check_coverage(self.coverage)
+        if self.each_class and self.coverage is None:
+            raise UsageError("each_class without a coverage", hint="name one: coverage=0.9, or --coverage 90%")
 
     def select_senses(self, recipe: Recipe) -> tuple[str, ...]:
         """The senses to use, in the recipe's order. Raises UsageError for one that the recogniser does not have."""

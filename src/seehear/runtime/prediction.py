@@ -9,6 +9,7 @@ from typing import Any
 
 from seehear.amounts import format_probability, pluralise
 from seehear.answers import Answer, ItemCount
+from seehear.answers.prediction_sets import PredictionSet
 from seehear.errors import SeehearError
 
 
@@ -47,6 +48,8 @@ class Prediction:
     hint             how to get a better answer, if there is a way
     measured         by sense, the input statistics that the recipe has a usual range for
     time_s           the time of a video frame, in seconds from the start; None for any other input
+    prediction_set   what may be true, with the coverage that was asked for; None if none was. It says nothing about an
+                     input that is `unfamiliar`
     """
 
     source: ExampleSource
@@ -63,6 +66,7 @@ class Prediction:
     time_s: float | None = None
     whole_accepted: bool = False
     unfamiliar: bool = False
+    prediction_set: PredictionSet | None = None
 
     @classmethod
     def failed(cls, source: ExampleSource, *errors: SeehearError) -> Prediction:
@@ -100,6 +104,7 @@ class Prediction:
             "accepted": self.accepted,
             **self._items_to_json(),
             "alternatives": [{"answer": _plain(other), "confidence": p} for other, p in self.alternatives],
+            **({} if self.prediction_set is None else {"prediction_set": self.prediction_set.to_json()}),
             "reason": self.reason,
             "used": list(self.used),
         }
@@ -110,7 +115,8 @@ class Prediction:
         if self.answer is None:
             return self.reason
         answer = f"{self.answer.to_marked_text()} ({self._confidence()})"
-        return answer if self.accepted else f"I don't know; perhaps {answer}: {self.reason}"
+        said = answer if self.accepted else f"I don't know; perhaps {answer}: {self.reason}"
+        return said if self.prediction_set is None else f"{said}; set: {self.prediction_set}"
 
     def __str__(self) -> str:
         return self.error if self.answer is None else f"{self.where}: {self.describe()}"

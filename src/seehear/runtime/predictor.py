@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from seehear.answers import AnyKind, TileOutput
+from seehear.answers.prediction_sets import PredictionSet
 from seehear.errors import BundleError, SeehearError, UsageError
 from seehear.recipe import Recipe
 from seehear.runtime.acceptance import Acceptance, Verdict
 from seehear.runtime.batching import read_ahead, run_in_batches
 from seehear.runtime.bundle import Bundle
+from seehear.runtime.coverage import Coverage
 from seehear.runtime.loading import Example, LoadedExample, load_example, read_file_objects, read_signal, source_of
 from seehear.runtime.model_runner import ModelRunner, Outputs
 from seehear.runtime.onnx_session import threads
@@ -40,13 +42,23 @@ class Embedding(NamedTuple):
 class Request(NamedTuple):
     """PredictOptions, resolved for one recogniser: `spec` is the answer's, with the caller's hotwords and task.
 
-    parts   whether an example is answered in several parts: a picture in tiles, a recording in windows
+    parts      whether an example is answered in several parts: a picture in tiles, a recording in windows
+    coverage   of prediction sets; None for none
     """
 
     senses: tuple[str, ...]
     wrong_at_most: float | None
     spec: Any
     parts: bool
+    coverage: Coverage | None
+
+    def build_set(self, answer: Any, used: Sequence[str]) -> PredictionSet | None:
+        """None if no sets are wanted, and for an example with so few senses that its coverage was not measured."""
+        if self.coverage is None:
+            return None
+        with suppress(UsageError):
+            return self.coverage.build(answer, used)
+        return None
 
 
 class Predictor:
@@ -120,6 +132,12 @@ class Predictor:
         """Why no answer can be accepted, however confident; "" if some can."""
         return self._acceptance.nothing_accepted(options.select_senses(self.recipe), options.wrong_at_most)
 
+    def coverage(self, options: PredictOptions = DEFAULT) -> Coverage | None:
+        """The prediction sets that are asked for; None if there are none."""
+        if options.coverage is None:
+            return None
+        return Coverage(self.recipe, self._kind, options.coverage, options.each_class)
+
     def _resolve(self, options: PredictOptions) -> Request:
         hotwords = options.hotwords
         spec = self.recipe.answer if hotwords is None else self._with_hotwords(tuple(hotwords))
@@ -128,7 +146,11 @@ class Predictor:
         if options.tiles:
             check_tiling(self.recipe)
         parts = options.tiles or needs_windows(self._kind, spec)
-        return Request(options.select_senses(self.recipe), options.wrong_at_most, spec, parts)
+        senses = options.select_senses(self.recipe)
+        coverage = self.coverage(options)
+        if coverage is not None:
+            coverage.thresholds(senses)  # raises at once
+        return Request(senses, options.wrong_at_most, spec, parts, coverage)
 
     def _predict_parts(self, example: Example, request: Request) -> Prediction:
         if needs_windows(self._kind, request.spec):
@@ -145,9 +167,10 @@ class Predictor:
                 return
             duration_s = SENSES[sense].grid(signal).duration_s
             calibration = self._acceptance.calibration(request.senses, request.wrong_at_most)
+            request = request._replace(coverage=None)  # what was held out was heard in one window
             for heard in answer_windows(self._runner, signal, request.spec, calibration):
                 verdict = self._acceptance.decide(heard, {}, request.senses, request.wrong_at_most)
-                yield _prediction(verdict, source=source, used=request.senses, duration_s=duration_s)
+                yield _prediction(verdict, request, source=source, used=request.senses, duration_s=duration_s)
         except SeehearError as error:
             yield Prediction.failed(source, error)
 
@@ -195,6 +218,7 @@ class Predictor:
             return Prediction.failed(example.source, error)
         return _prediction(
             verdict,
+            request,
             source=example.source,
             used=used,
             errors=tuple(example.errors.values()),
@@ -230,10 +254,10 @@ class Predictor:
             )
         except SeehearError as error:
             return Prediction.failed(source, error)
-        return _prediction(verdict, source=source, used=request.senses)
+        return _prediction(verdict, request, source=source, used=request.senses)
 
 
-def _prediction(verdict: Verdict, **rest: Any) -> Prediction:
+def _prediction(verdict: Verdict, request: Request, *, used: Sequence[str], **rest: Any) -> Prediction:
     answer = verdict.answer
     return Prediction(
         answer=answer,
@@ -243,6 +267,8 @@ def _prediction(verdict: Verdict, **rest: Any) -> Prediction:
         alternatives=tuple(answer.alternatives),
         reason=verdict.reason,
         unfamiliar=verdict.unfamiliar,
+        used=tuple(used),
+        prediction_set=request.build_set(answer, used),
         **rest,
     )
 

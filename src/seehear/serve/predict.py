@@ -38,6 +38,10 @@ class PredictFields(BaseModel):
     wrong_at_most: float | None = Field(
         None, description="Accept answers as long as at most this share of them is wrong, such as 0.02."
     )
+    coverage: float | None = Field(
+        None, description="Also give a prediction set, which contains the truth with at least this share, such as 0.9."
+    )
+    each_class: bool = Field(False, description="Let the coverage hold for each class.")
     hotwords: list[str] | None = Field(None, description="Words to expect in a transcript; once each, or one a line.")
     tiles: bool = Field(False, description="Cut a large picture into overlapping tiles.")
     language: str | None = Field(None, description="The spoken language, such as de.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seehear.answers.boxes import answer, doubts, drawing, metric
+from seehear.answers.boxes import answer, doubts, drawing, metric, prediction_set
 from seehear.answers.boxes.answer import Boxes as Boxes
 from seehear.answers.boxes.answer import BoxesSpec as BoxesSpec
 from seehear.answers.boxes.box import Box as Box
@@ -10,6 +10,7 @@ from seehear.answers.boxes.tracking import BoxTracker
 from seehear.answers.capabilities import ItemScoring, Spatial
 from seehear.answers.class_rates import ClassRates
 from seehear.answers.kind import AnswerKind
+from seehear.answers.prediction_sets import PredictionSets
 
 
 class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
@@ -25,6 +26,13 @@ class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
         largest_object_px=answer.largest_object_px,
         merge_tiles=answer.merge_tiles,
         tracker=BoxTracker,
+    )
+    prediction_sets = PredictionSets(
+        noun="found object",
+        unit="times the area of the boxes",
+        needed=prediction_set.needed,
+        build=prediction_set.build,
+        classes=lambda spec: spec.classes,
     )
     regions = drawing.REGIONS
 

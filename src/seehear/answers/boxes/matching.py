@@ -5,6 +5,7 @@ https://github.com/cocodataset/cocoapi, PythonAPI/pycocotools/cocoeval.py, evalu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,21 @@ def match_boxes(
                 free[best] = crowd[best]  # a crowd may be matched any number of times
                 state[row, column] = IGNORED if ignored[best] else TRUE_POSITIVE
     return state
+
+
+def pair_boxes(predicted: Array, truth: Array, threshold: float = IOU_THRESHOLDS[0]) -> Iterator[tuple[int, int]]:
+    """The predicted boxes of one class (n, 4), most confident first, that find a true one (m, 4): the indices of both.
+
+    As `match_boxes`, without crowds and difficult boxes.
+    """
+    if not len(predicted) or not len(truth):
+        return
+    free, never = np.ones(len(truth), np.bool_), np.zeros(len(truth), np.bool_)
+    for row, iou in enumerate(box_iou(predicted, truth, never)):
+        best = _best_match(iou, free, never, threshold)
+        if best >= 0:
+            free[best] = False
+            yield row, best
 
 
 def _best_match(iou: Array, free: Array, ignored: Array, threshold: float) -> int:

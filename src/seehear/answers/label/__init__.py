@@ -5,9 +5,10 @@ from __future__ import annotations
 from seehear.answers.class_names import ClassExtension
 from seehear.answers.class_rates import ClassRates
 from seehear.answers.kind import AnswerKind
-from seehear.answers.label import answer, metric
+from seehear.answers.label import answer, metric, prediction_set
 from seehear.answers.label.answer import Label as Label
 from seehear.answers.label.answer import LabelSpec as LabelSpec
+from seehear.answers.prediction_sets import PredictionSets
 
 
 class LabelKind(AnswerKind[LabelSpec, Label]):
@@ -28,6 +29,13 @@ class LabelKind(AnswerKind[LabelSpec, Label]):
     )
 
     rates = ClassRates(names=lambda spec: spec.classes, count=metric.count_classes)
+    prediction_sets = PredictionSets(
+        noun="class",
+        unit="classes",
+        needed=prediction_set.needed,
+        build=prediction_set.build,
+        classes=lambda spec: spec.classes,
+    )
 
     plan = staticmethod(answer.plan)
     fits = staticmethod(answer.fits)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from seehear.answers.capabilities import ItemScoring, Spatial
 from seehear.answers.class_rates import ClassRates
 from seehear.answers.kind import AnswerKind
-from seehear.answers.mask import answer, drawing, metric, spec
+from seehear.answers.mask import answer, drawing, metric, prediction_set, spec
 from seehear.answers.mask.answer import Mask as Mask
 from seehear.answers.mask.spec import MaskSpec as MaskSpec
 from seehear.answers.mask.tracking import AreaTracker
+from seehear.answers.prediction_sets import PredictionSets
 
 
 class MaskKind(AnswerKind[MaskSpec, Mask]):
@@ -23,6 +24,13 @@ class MaskKind(AnswerKind[MaskSpec, Mask]):
         largest_object_px=answer.largest_object_px,
         merge_tiles=answer.merge_tiles,
         tracker=AreaTracker,
+    )
+    prediction_sets = PredictionSets(
+        noun="pixel",
+        unit="classes of a pixel",
+        needed=prediction_set.needed,
+        build=prediction_set.build,
+        classes=lambda spec: spec.classes,
     )
     regions = drawing.REGIONS
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from seehear.answers.kind import AnswerKind
-from seehear.answers.score import answer, doubts, metric
+from seehear.answers.prediction_sets import PredictionSets
+from seehear.answers.score import answer, doubts, metric, prediction_set
 from seehear.answers.score.answer import Score as Score
 from seehear.answers.score.answer import ScoreSpec as ScoreSpec
 
@@ -14,6 +15,10 @@ class ScoreKind(AnswerKind[ScoreSpec, Score]):
     senses = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
     Spec = ScoreSpec
     supports_mixup = True
+
+    prediction_sets = PredictionSets(
+        noun="number", unit="", needed=prediction_set.needed, build=prediction_set.build, classes=lambda spec: ()
+    )
 
     plan = staticmethod(answer.plan)
     fits = staticmethod(answer.fits)

@@ -86,11 +86,16 @@ class Score:
         return str(self)
 
     def __str__(self) -> str:
-        width = self.high - self.low
-        places = 1 - math.floor(math.log10(width)) if width > 0 else 6
-        numbers = [f"{_short(round(n, places)):g}" for n in (self.value, self.low, self.high)]
-        unit = f" {self.unit}" if self.unit else ""
-        return numbers[0] + unit + (f" ({numbers[1]} to {numbers[2]})" if width > 0 else "")
+        return format_interval(self.value, self.low, self.high, self.unit)
+
+
+def format_interval(value: float, low: float, high: float, unit: str) -> str:
+    """A number with its interval in brackets, to two digits of the interval's width."""
+    width = high - low
+    places = 1 - math.floor(math.log10(width)) if width > 0 else 6
+    numbers = [f"{_short(round(n, places)):g}" for n in (value, low, high)]
+    named = f" {unit}" if unit else ""
+    return numbers[0] + named + (f" ({numbers[1]} to {numbers[2]})" if width > 0 else "")
 
 
 def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = None) -> ScoreSpec:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from seehear.answers.capabilities import Arrays, Auxiliary, Concatenation, Decoding, ItemScoring
 from seehear.answers.kind import AnswerKind, RunDecoder
-from seehear.answers.text import answer, decode, doubts, metric, plan, spec
+from seehear.answers.prediction_sets import PredictionSets
+from seehear.answers.text import answer, decode, doubts, metric, plan, prediction_set, spec
 from seehear.answers.text.answer import NBest
 from seehear.answers.text.answer import Text as Text
 from seehear.answers.text.decode import Searched
@@ -26,6 +27,14 @@ class TextKind(AnswerKind[TextSpec, Text]):
     requires_full_input = True
 
     items = ItemScoring(noun=Text.item, count=answer.count_items, score=metric.items)
+    prediction_sets = PredictionSets(
+        noun="word",
+        unit="words at a place",
+        needed=prediction_set.needed,
+        build=prediction_set.build,
+        classes=lambda spec: (),
+        refusal=prediction_set.refusal,
+    )
     auxiliary = Auxiliary(
         # The words spoken; another column of text beside them is a translation. "transcript" and "sentence" are left
         # out: a table may have a text and its transcript in another script, and a translation would have no times.

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from seehear.amounts import format_count
 from seehear.answers import ANSWERS, AnyKind, Arrays, Decoder, Items, RunDecoder
-from seehear.answers.selective import DEFAULT_RISK, RiskBounds, bound_risk, choose_target_risk, growth_needed
+from seehear.answers.selective import (
+    DEFAULT_RISK,
+    RiskBounds,
+    bound_risk,
+    choose_target_risk,
+    forecast_risks,
+    growth_needed,
+)
 from seehear.events import Advanced, Finished, Listener, Notice, Started
 from seehear.geometry import Geometry
 from seehear.learn.calibrate.card import describe_risk
@@ -24,8 +31,8 @@ from seehear.learn.model.ood import BANK
 from seehear.measure.clusters import Clusters
 from seehear.measure.evaluate import evaluate_scored
 from seehear.measure.scored_answers import ScoredAnswers
-from seehear.measure.thresholds import fit_ood_threshold, to_risk_curve
-from seehear.recipe import Recipe, RiskCoverageCurve, SelectivePrediction, used_key
+from seehear.measure.thresholds import fit_coverage, fit_ood_threshold, to_risk_curve
+from seehear.recipe import CoverageCurve, Recipe, RiskCoverageCurve, SelectivePrediction, used_key
 from seehear.sampling import take_evenly
 
 Array = NDArray[Any]
@@ -42,6 +49,7 @@ class CalibratedSenses(NamedTuple):
     """What calibration finds for one set of senses: also the results of an evaluation, and the answers by row."""
 
     selective: SelectivePrediction
+    coverage: dict[str, CoverageCurve]
     results: dict[str, Any]
     answers: dict[int, Any]
 
@@ -97,6 +105,7 @@ def calibrate_network(
     }
     fitted: dict[str, Any] = {"ood_threshold": thresholds}
     fitted["selective"] = {used: each.selective for used, each in calibrated.items()}
+    fitted["coverage"] = {used: each.coverage for used, each in calibrated.items()}
     fitted["results"] = {used: each.results for used, each in calibrated.items()}
     cross_fitted = 0 if out_of_fold is None else len(out_of_fold.rows)
     recipe = recipe.model_copy(update=fitted | {"cross_fitted": cross_fitted})
@@ -171,7 +180,8 @@ class Calibrator:
         scored = scored.accept_from(item, whole if self.kind.item else item)
         evaluation = evaluate_scored(self.kind, self.spec, scored, clusters=self.dataset.clusters(self.rows))
         results = replace(evaluation, wrong_at_most=selective.wrong_at_most).to_json()
-        return CalibratedSenses(selective, results, dict(zip(self.rows, answers, strict=True)))
+        coverage = fit_coverage(self.kind, self.spec, answers, truths, *self._clusters())
+        return CalibratedSenses(selective, coverage, results, dict(zip(self.rows, answers, strict=True)))
 
     def _selective(
         self, calibration: dict[str, float], scored: ScoredAnswers, wrong_at_most: float | None
@@ -183,6 +193,7 @@ class Calibrator:
             calibration=calibration,
             risk=to_risk_curve(bounds),
             whole_risk=to_risk_curve(wholes) if self.kind.item else RiskCoverageCurve(),
+            forecast=tuple(forecast_risks(bounds)),
             wrong_at_most=wrong_at_most or choose_target_risk(bounds),
             more_held_out=_more_held_out(bounds, len(self.rows)),
             few_groups=few_groups,

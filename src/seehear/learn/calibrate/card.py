@@ -33,6 +33,7 @@ def render_model_card(recipe: Recipe) -> str:
         "## Limits",
         "",
         *[f"- {_by(used)}: {describe_risk(recipe, used)}." for used in recipe.selective],
+        "- That holds with a confidence of 90 %, if mistakes become steadily rarer with confidence.",
         "- Where an answer is not certain enough for that, it says that it does not know. This holds for inputs like",
         "  those of its training only.",
         *[f"- {_limit(recipe, sense)}" for sense in recipe.senses],

@@ -1,0 +1,78 @@
+"""How often prediction sets contain the truth, and how large they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seehear.amounts import format_count, format_exact_percent
+from seehear.answers import AnyKind
+from seehear.answers.prediction_sets import EVERY_CLASS, PredictionSet, require_prediction_sets
+from seehear.measure.formatting import format_interval, format_number, format_percent
+from seehear.measure.intervals import Interval
+from seehear.measure.scored_answers import Share
+
+
+@dataclass(frozen=True)
+class SetCoverage:
+    """The coverage that was asked for, and what was found on `things` true things.
+
+    contained   the share of them that is in the sets, with its 95 % interval
+    size        the mean size of a set, in `unit`; "" for the unit of the answer
+    """
+
+    asked: float
+    contained: float
+    interval: Interval
+    size: float
+    unit: str
+    noun: str
+    things: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "asked": self.asked,
+            "contained": self.contained,
+            "interval": list(self.interval),
+            "mean_size": self.size,
+            "unit": self.unit,
+            "things": self.things,
+        }
+
+    def __str__(self) -> str:
+        share = f"{format_percent(self.contained)} ({format_interval(self.interval, percent=True)})"
+        size = " ".join(filter(None, [format_number(self.size), self.unit]))
+        return (
+            f"prediction sets contain {share} of {format_count(self.things, self.noun)} "
+            f"(asked: {format_exact_percent(self.asked)}); mean size {size}"
+        )
+
+
+class MadeSet(NamedTuple):
+    """An answer with its truth, its set, and the thresholds, by class, that the set was made with.
+
+    cluster   of the example, such as its speaker
+    """
+
+    answer: Any
+    truth: Any
+    made: PredictionSet
+    thresholds: Mapping[str, float]
+    cluster: int
+
+
+def measure_sets(kind: AnyKind, spec: Any, made: Sequence[MadeSet], asked: float) -> SetCoverage | None:
+    """None if no set has anything to contain."""
+    sets = require_prediction_sets(kind, spec)
+    names = sets.classes(spec) or (EVERY_CLASS,)
+    needed = sets.needed([each.answer for each in made], [each.truth for each in made], spec)
+    limits = [[each.thresholds.get(name, each.thresholds.get(EVERY_CLASS, 0.0)) for name in names] for each in made]
+    contained = needed.contained(np.array(limits, np.float64).reshape(len(made), len(names)))
+    share = Share(contained, needed.number.sum(1), np.array([each.cluster for each in made]))
+    if not share.trials.any():
+        return None
+    size = float(np.mean([each.made.size for each in made]))
+    return SetCoverage(asked, share.value, share.interval, size, sets.unit, sets.noun, int(share.trials.sum()))
