@@ -17,6 +17,7 @@ from seehear.learn.data.balance import MOST_REPEATED, balance
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.loop.probe import compare_groups, fit_head
 from seehear.learn.model.network import Network
+from seehear.measure.evaluate import evaluate
 from seehear.planning.columns import require_column
 from seehear.recipe import Fairness, GroupEffect, Recipe
 
@@ -109,6 +110,23 @@ def test_the_card_says_what_equal_weight_cost() -> None:
     assert Recipe.from_json(recipe.to_json()).fairness == recipe.fairness
     unmeasured = recipe.model_copy(update={"fairness": Fairness(column="site")})
     assert "what that cost the larger ones was not measured" in render_model_card(unmeasured)
+
+
+def test_the_card_names_the_worst_group_but_no_people(tmp_path: Path) -> None:
+    dataset = dataset_with(tmp_path, SITES, fair="")
+    assert dataset.group_columns(range(EXAMPLES)) == {}, "names of places stay out of model files"
+    spec, kind = dataset.recipe.answer, dataset.kind
+    truths = [dataset.truth(int(row)) for row in ROWS]
+    raws = [{"logits": 9 * kind.target(truth, spec, None)["classes"]} for truth in truths]
+    answers = [
+        kind.to_answer({"logits": -raw["logits"] if row < 5 else raw["logits"]}, spec, {}, None)
+        for row, raw in enumerate(raws)
+    ]
+    cells = ["wet"] * 6 + ["dry"] * (EXAMPLES - 6)
+    found = evaluate(kind, spec, answers, truths, accepted=[True] * EXAMPLES, metadata={"weather": cells})
+    recipe = recipe_for("label", ("image",), steps=1).model_copy(update={"results": {"image": found.to_json()}})
+    card = render_model_card(recipe)
+    assert "- weather: wet (6 examples, which is few), accuracy 0.167 (0.0301 to 0.564); it is shown to be" in card
 
 
 def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:

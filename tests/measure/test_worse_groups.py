@@ -106,6 +106,12 @@ def test_the_people_of_a_comparison_are_the_finest_column_but_the_compared_one()
         "site": list("xxxxyyyy"),
         "sex": list("fmfmfmfm"),
     }
-    assert list(find_people(8, columns, "site")) == list(find_people(8, columns, "sex")) == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert list(find_people(8, columns, "patient")) == [0, 0, 0, 0, 1, 1, 1, 1]
-    assert list(find_people(3, {"sex": list("fmf")}, "sex")) == [0, 1, 2]
+    assert (
+        list(find_people(np.arange(8), columns, "site"))
+        == list(find_people(np.arange(8), columns, "sex"))
+        == [0, 0, 1, 1, 2, 2, 3, 3]
+    )
+    assert list(find_people(np.arange(8), columns, "patient")) == [0, 0, 0, 0, 1, 1, 1, 1]
+    clusters = np.array([0, 0, 1])
+    assert list(find_people(clusters, {"sex": list("fmf")}, "sex")) == [0, 0, 1]
+    assert list(find_people(clusters, {"patient": list("aab")}, "patient")) == [0, 1, 2]

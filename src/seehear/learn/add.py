@@ -212,6 +212,10 @@ class _HeldOutClasses:
     def geometry(self, row: int) -> Geometry | None:
         return None
 
+    def group_columns(self, rows: Sequence[int]) -> dict[str, list[str]]:
+        """None: the metadata of the first examples is not kept."""
+        return {}
+
     def clusters(self, rows: Sequence[int]) -> Clusters:
         codes = np.unique(self.groups[list(rows)], return_inverse=True)[1]
         number = int(codes.max()) + 1

@@ -46,12 +46,17 @@ def find_clusters(rows: int, metadata: Mapping[str, Sequence[str]]) -> Clusters:
     return Clusters(np.arange(rows), format_count(rows, "example") + ignored)
 
 
-def find_people(rows: int, metadata: Mapping[str, Sequence[str]], column: str) -> Array:
+def find_people(cluster: Array, metadata: Mapping[str, Sequence[str]], column: str) -> Array:
     """(rows,) the person of each example, for a comparison of the groups of `column`: rows with the same value of the
-    finest column of people or places other than `column`; single examples without any."""
+    finest column of people or places other than `column`.
+
+    Without any, it is the cluster (rows,) of each example, or the single example if `column` itself names the clusters.
+    """
+    rows = len(cluster)
     coded = [_encode(cells) for name, cells in metadata.items() if is_group(name) and name != column]
     connected = [connect_groups([code], rows) for code in coded]
-    return max(connected, key=lambda code: int(code.max(initial=-1)), default=np.arange(rows))
+    alone = np.arange(rows) if is_group(column) else cluster
+    return max(connected, key=lambda code: int(code.max(initial=-1)), default=alone)
 
 
 def _encode(cells: Sequence[str]) -> NDArray[np.int64]:

@@ -211,7 +211,7 @@ def measure_groups(
     known = {column: [cells[row] for row in scored.row] for column, cells in metadata.items()}
     found = {column: rows for column in known if (rows := _find_groups(column, known[column]))}
     compared = {
-        column: compare_groups(~scored.right, rows, find_people(len(scored), known, column))
+        column: compare_groups(~scored.right, rows, find_people(scored.cluster, known, column))
         for column, rows in found.items()
     }
     tests = sum(map(bool, compared.values()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
@@ -130,6 +130,7 @@ class HeldOut(Protocol):
     def truth(self, row: int) -> Any: ...
     def geometry(self, row: int) -> Geometry | None: ...
     def clusters(self, rows: Sequence[int]) -> Clusters: ...
+    def group_columns(self, rows: Sequence[int]) -> Mapping[str, Sequence[str]]: ...
 
 
 class Calibrator:
@@ -178,7 +179,13 @@ class Calibrator:
         selective = self._selective(calibration, scored, wrong_at_most)
         item, whole = (risk.threshold(selective.wrong_at_most) for risk in (selective.risk, selective.whole_risk))
         scored = scored.accept_from(item, whole if self.kind.item else item)
-        evaluation = evaluate_scored(self.kind, self.spec, scored, clusters=self.dataset.clusters(self.rows))
+        evaluation = evaluate_scored(
+            self.kind,
+            self.spec,
+            scored,
+            metadata=self.dataset.group_columns(self.rows),
+            clusters=self.dataset.clusters(self.rows),
+        )
         results = replace(evaluation, wrong_at_most=selective.wrong_at_most).to_json()
         coverage = fit_coverage(self.kind, self.spec, answers, truths, *self._clusters())
         return CalibratedSenses(selective, coverage, results, dict(zip(self.rows, answers, strict=True)))

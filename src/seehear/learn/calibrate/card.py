@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seehear.amounts import format_count, format_duration, format_exact_percent, pluralise
 from seehear.answers import ANSWERS
 from seehear.answers.selective import DEFAULT_RISK
 from seehear.measure.formatting import format_percent
-from seehear.recipe import Recipe, UnlabelledUse
+from seehear.recipe import Recipe, UnlabelledUse, used_key
 from seehear.starts import STARTS
 
 
@@ -29,6 +29,7 @@ def render_model_card(recipe: Recipe) -> str:
         "",
         *_describe_groups(recipe),
         *_describe_comparison(recipe),
+        *_describe_worst_groups(recipe),
         *_describe_fairness(recipe),
         "## Limits",
         "",
@@ -67,6 +68,19 @@ def _describe_comparison(recipe: Recipe) -> list[str]:
         f"{found.other_value:.3g}; that of this recogniser is {found.own_value:.3g}.",
         "",
     ]
+
+
+def _describe_worst_groups(recipe: Recipe) -> list[str]:
+    """The worst group of each column on the held-out examples, with all senses, and whether it is shown to be worse."""
+    result = recipe.results.get(used_key(recipe.senses), {})
+    lines = []
+    for column, worst in result.get("worst_groups", {}).items():
+        group = result["groups"][column][worst["group"]]
+        shown = "is" if group["others"] is not None and group["others"]["worse"] else "is not"
+        n = format_count(group["n"], "example") + (", which is few" if group["small"] else "")
+        figure = f"{worst['metric']} {_format_figure(worst['value'], worst['interval'])}"
+        lines.append(f"- {column}: {worst['group']} ({n}), {figure}; it {shown} shown to be worse than the others.")
+    return ["The worst groups:", "", *lines, ""] if lines else []
 
 
 def _describe_fairness(recipe: Recipe) -> list[str]:
@@ -170,11 +184,14 @@ def _by(used: str) -> str:
 
 def _figure(result: dict[str, Any], name: str) -> str:
     value, interval = result["metrics"].get(name), result["intervals"].get(name)
+    return _format_figure(value, interval)
+
+
+def _format_figure(value: float | None, interval: Sequence[float | None] | None) -> str:
     if value is None:
         return "–"
-    return (
-        f"{value:.3g} ({interval[0]:.3g} to {interval[1]:.3g})" if interval and None not in interval else f"{value:.3g}"
-    )
+    low, high = interval or (None, None)
+    return f"{value:.3g}" if low is None or high is None else f"{value:.3g} ({low:.3g} to {high:.3g})"
 
 
 def _ranges(sense: str, ranges: Mapping[str, tuple[float, float]]) -> str:

@@ -117,6 +117,13 @@ class DatasetCache:
         columns = {name: table.metadata_column(name) for name in table.metadata if is_group(name)}
         return find_clusters(len(table), columns)
 
+    def group_columns(self, rows: Sequence[int]) -> dict[str, list[str]]:
+        """The cells of these examples in the columns whose groups may be named in a model file: those that several
+        examples share, and that name no people or places."""
+        table = self.table.take(rows)
+        columns = {name: table.metadata_column(name) for name in table.metadata if not is_group(name)}
+        return {name: cells for name, cells in columns.items() if len(set(cells)) < len(cells)}
+
     def has_sense(self, sense: str) -> NDArray[np.bool_]:
         """(n,) whether each example has this sense."""
         there: NDArray[np.bool_] = self._preprocessed[sense].lengths > 0
