@@ -58,7 +58,7 @@ MAY_IMPORT = {
     "datasets": LEFT | {"table", "events"},
     "check": LEFT | {"table", "datasets", "runtime", "events"},
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "robustness"},
-    "paired_evaluation": LEFT | {"table", "measure", "runtime", "events", "evaluation"},
+    "paired_evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "evaluation"},
     "encoders": {"errors", "starts", "learn"},
     "api": LEFT
     | {"table", "datasets", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts"}

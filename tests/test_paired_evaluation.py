@@ -129,6 +129,16 @@ def test_a_model_that_is_worse_is_refused(models: tuple[Path, Path], data: Path)
     seehear.compare(*models[::-1], data).refuse_worse()  # without a tolerance, nothing is refused
 
 
+def test_the_report_shows_what_changed(models: tuple[Path, Path], data: Path, tmp_path: Path) -> None:
+    (data / "bright" / "0.png").rename(data / "bright" / "<b>0.png")
+    found = seehear.compare(*models, data, tolerate=0.01, report=tmp_path / "report")
+    page = (tmp_path / "report" / "index.html").read_text("utf-8")
+    assert page.count("data:image/jpeg;base64,") == len(found.flips) == 16
+    assert "<b>0.png" not in page and "&lt;b&gt;0.png: dark → bright, which is right" in page
+    assert "16 answers became right, 0 became wrong" in page and "tolerable: 0.01 of accuracy may be lost" in page
+    assert "http" not in page.replace("http-equiv", "") and "{{" not in page
+
+
 def test_time_and_size_are_compared(models: tuple[Path, Path], data: Path) -> None:
     found = seehear.compare(*models, data)
     assert found.costs is not None

@@ -289,7 +289,7 @@ def plan(  # noqa: PLR0913 - the options of train
         return recipe
 
 
-def compare(
+def compare(  # noqa: PLR0913 - one argument for each option
     first: str | Path | Recogniser,
     second: str | Path | Recogniser,
     data: str | Path,
@@ -297,6 +297,7 @@ def compare(
     trained_on: Iterable[str | Path] = (),
     answer: str | None = None,
     tolerate: float | None = None,
+    report: str | Path | None = None,
     listen: Listener = ignore_events,
 ) -> PairedComparison:
     """Compare two recognisers on the same examples: is the second better, worse or not distinguishable?
@@ -306,6 +307,7 @@ def compare(
                 they learned from
     tolerate    the loss that is tolerated, such as 0.01 for a point of accuracy, or, of a metric in the unit of the
                 answers, for 1 % of the first one's: gives the comparison a `loss`, with a `verdict`
+    report      a folder for a page that shows the examples with another outcome
 
     Shares of right answers are compared by McNemar's exact test, other metrics by a paired bootstrap. Where the table
     names people or places, whole groups are resampled. Raises UsageError if the answers differ in kind.
@@ -323,7 +325,8 @@ def compare(
             open_unlabelled(each, table.senses, workspace / f"unpacked-{number}")
             for number, each in enumerate(trained_on)
         ]
-        return compare_on_table(models, names, table, learned, listen, tolerate)
+        folder = None if report is None else Path(report)
+        return compare_on_table(models, names, table, learned, listen, tolerate, folder)
 
 
 def _name(model: str | Path | Recogniser, otherwise: str) -> str:

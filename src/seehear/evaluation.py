@@ -231,13 +231,13 @@ def _write_report(
     kind = ANSWERS[recipe.kind]
     mistakes = []
     for row in result.worst(MAX_MISTAKES):
-        picture, answer, truth = _draw(table[row], recipe), predicted.answers[row], truths[row]
+        picture, answer, truth = draw_row(table[row], recipe), predicted.answers[row], truths[row]
         pictures = (picture,) if kind.spatial is None else (answer.draw_on(picture), truth.draw_on(picture))
         mistakes.append(Mistake(table[row].key, pictures, answer, truth))
     write_report(folder, result, kind, recipe.answer, mistakes, corrupted)
 
 
-def _draw(row: Row, recipe: Recipe) -> Image:
+def draw_row(row: Row, recipe: Recipe) -> Image:
     """The picture of a row's first input that can be read."""
     *others, last = select_inputs(row, recipe).items()
     for name, source in others:

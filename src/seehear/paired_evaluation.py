@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from seehear.amounts import format_count
 from seehear.answers import ANSWERS
 from seehear.errors import DataError, InputError, UsageError
-from seehear.evaluation import predict_table, select_inputs, select_part
+from seehear.evaluation import draw_row, predict_table, select_inputs, select_part
 from seehear.events import Listener, Notice, Skipped
 from seehear.measure.changes import find_changes
 from seehear.measure.clusters import find_clusters
@@ -20,6 +21,7 @@ from seehear.measure.comparison import PairedComparison, compare_answers, find_f
 from seehear.measure.cost import Cost
 from seehear.measure.noninferiority import check_tolerance
 from seehear.measure.scored_answers import ScoredAnswers
+from seehear.recipe import Recipe
 from seehear.runtime.options import DEFAULT
 from seehear.runtime.predictor import Predictor
 from seehear.sampling import take_evenly
@@ -27,6 +29,7 @@ from seehear.table import Row, RowProblem, Table, find_overlap, find_rows_with_s
 
 Models = tuple[Predictor, Predictor]
 Names = tuple[str, str]
+MOST_SHOWN = 48  # examples with another outcome, in a report
 MOST_TIMED = 20  # examples, each answered alone by both models
 
 
@@ -37,12 +40,14 @@ def compare_on_table(
     learned: Sequence[Table] | None,
     listen: Listener,
     tolerate: float | None = None,
+    report: Path | None = None,
 ) -> PairedComparison:
     """Compare on the part 'test' of a table, or else on 'val', or else on all of it.
 
     learned   what the models learned from: rows with one of its files are left out, as are those with a file of the
               table's own part 'train'; None if the table is known to have no such rows
     tolerate  the loss that is tolerated, as a share of one
+    report    a folder for a page that shows the examples with another outcome
 
     The models must have passed `check_comparable`. Raises DataError if no row is left.
     """
@@ -70,7 +75,10 @@ def compare_on_table(
     answers = [[answer if ok else None for answer, ok in zip(each.answers, both, strict=True)] for each in predicted]
     accepted = [each.accepted for each in predicted]
     found = _compare(models, names, table, known, answers, accepted, tolerate)
-    return replace(found, costs=_measure_costs(models, table), left_out=tuple(left_out))
+    found = replace(found, costs=_measure_costs(models, table), left_out=tuple(left_out))
+    if report is not None:
+        _write_report(report, found, table, models[1].recipe)
+    return found
 
 
 def check_comparable(models: Models, names: Names) -> None:
@@ -162,6 +170,13 @@ def _compare(
         changes=find_changes((one.right, other.right), classes | columns, clusters.code),
         loss=None if tolerate is None else measure_loss(kind, specs, (one, other), clusters, tolerate),
     )
+
+
+def _write_report(folder: Path, found: PairedComparison, table: Table, recipe: Recipe) -> None:
+    from seehear.results.report.comparison import write_comparison
+
+    pictures = [draw_row(table[flip.row], recipe) for flip in found.flips[:MOST_SHOWN]]
+    write_comparison(folder, found, pictures)
 
 
 def _measure_costs(models: Models, table: Table) -> tuple[Cost, Cost]:

@@ -12,7 +12,7 @@ from seehear.cli.display import Display
 from seehear.escaping import escape_unprintable, to_json_line
 
 
-def compare(
+def compare(  # noqa: PLR0913 - each flag is an argument
     first: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file.")],
     second: Annotated[Path, typer.Argument(metavar="MODEL", help="The model file to compare with it.")],
     data: options.Data,
@@ -25,6 +25,9 @@ def compare(
     ] = None,
     answer: options.Answer = None,
     tolerate: options.Tolerate = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write an HTML page with the examples that changed.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Compare two models on the same examples, and say whether the second is better.
@@ -46,8 +49,11 @@ def compare(
                 trained_on=trained_on and [options.require_existing(each) for each in trained_on],
                 answer=answer,
                 tolerate=tolerate,
+                report=report,
             ),
         )
+        if report is not None:
+            display.say(f"Report: {report / 'index.html'}")
     if json:
         typer.echo(to_json_line(comparison.to_json()))
     else:

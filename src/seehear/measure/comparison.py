@@ -139,8 +139,8 @@ class PairedComparison:
         lines = [
             f"{self.names[1]} {self.describe_verdict()}",
             f"{format_count(self.n, 'example')} that both answered:",
-            *align_columns([*self._rows()]),
-            self._describe_difference(),
+            *align_columns([*self.rows()]),
+            self.describe_difference(),
             *([str(self.loss)] if self.loss else []),
             f"{format_count(gained, 'answer')} became right, {lost:,} became wrong",
             *_list_some(self.changes),
@@ -161,7 +161,8 @@ class PairedComparison:
         """What follows the second model's name: "is better than M"."""
         return f"is {self.verdict} {'from' if self.verdict == NOT_DISTINGUISHABLE else 'than'} {self.names[0]}"
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """A table of the figures of both models, with their names in the first row."""
         yield "", *self.names
         metric, (first, second) = self.headline.metric, self.metrics
         yield (
@@ -180,7 +181,7 @@ class PairedComparison:
             yield "one answer takes", *(cost.format_latency() for cost in self.costs)
             yield "size", *(cost.format_size() for cost in self.costs)
 
-    def _describe_difference(self) -> str:
+    def describe_difference(self) -> str:
         value, interval, p_value, test = self.difference
         tested = test if p_value is None else f"{test}: p = {p_value:.2g}"
         better = "higher" if self.headline.higher_is_better else "lower"

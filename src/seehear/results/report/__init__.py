@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
-from importlib import resources
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 from PIL import Image
 
 from seehear.amounts import pluralise
 from seehear.answers import AnyKind
-from seehear.answers.figure import SCREEN
 from seehear.files import write_atomically
 from seehear.measure.evaluate import Evaluation
 from seehear.measure.groups import Group, Grouping
 from seehear.measure.scored_answers import SHARES
+from seehear.results.report.embedding import EmbeddedImage, embed, render
 from seehear.results.report.plots import Mistake, plot_reliability, plot_risk_coverage, tile_mistakes, tile_named
 
 __all__ = ["Mistake", "write_report"]
 
 MAX_SKIPPED = 500  # rows that the page lists; the JSON has them all
-
-
-class EmbeddedImage(NamedTuple):
-    file: bytes
-    uri: str
-    width: int  # CSS pixels
 
 
 class GroupRow(NamedTuple):
@@ -62,7 +52,7 @@ def write_report(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    images = {name: _embed(picture, name) for name, picture in _draw(evaluation, kind, spec, mistakes, corrupted)}
+    images = {name: embed(picture, name) for name, picture in _draw(evaluation, kind, spec, mistakes, corrupted)}
     for name, image in images.items():
         write_atomically(folder / name, image.file)
     page = folder / "index.html"
@@ -91,11 +81,8 @@ def _draw(
 
 
 def _render(evaluation: Evaluation, spec: Any, mistakes: Sequence[Mistake], images: Mapping[str, EmbeddedImage]) -> str:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(resources.files(__package__).joinpath("report.html").read_text("utf-8"))
-    return template.render(
+    return render(
+        "report.html",
         evaluation=evaluation,
         spec=str(spec),
         cards=_headline_cards(evaluation),
@@ -134,17 +121,3 @@ def _group_row(name: str, group: Group, headline: str, overall: float, highest: 
         round(100 * share / highest, 1) for share in (low, high - low, group.metrics["wrong"], overall)
     )
     return GroupRow(name, group.n, tuple(map(group.format, (headline, *SHARES))), low, width, value, overall)
-
-
-def _embed(picture: Image.Image, name: str) -> EmbeddedImage:
-    """JPEG or PNG, as the name says: photographs as JPEG take a third of the space."""
-    file = BytesIO()
-    if name.endswith(".jpg"):
-        mime = "image/jpeg"
-        picture.save(file, "JPEG", quality=90)
-    else:
-        mime = "image/png"
-        picture.save(file, "PNG")
-    content = file.getvalue()
-    uri = f"data:{mime};base64,{base64.b64encode(content).decode()}"
-    return EmbeddedImage(content, uri, round(picture.width / SCREEN))
