@@ -7,6 +7,7 @@
     ├── InputError     one input cannot be used; the others are processed  exit 1
     ├── DataError      the table as a whole cannot be trained on           exit 3
     ├── BundleError    a model file is refused                             exit 3
+    ├── DiskError      the disk is full, or may not be written to          exit 3
     └── TrainingError  training or export cannot continue                  exit 3
 
 Each says where, what is wrong, what is allowed and what to do next.
@@ -14,6 +15,7 @@ Each says where, what is wrong, what is allowed and what to do next.
 
 from __future__ import annotations
 
+import errno
 from typing import Self
 
 
@@ -74,6 +76,23 @@ class DataError(SeehearError):
 
 class BundleError(SeehearError):
     exit_code = 3
+
+
+class DiskError(SeehearError):
+    exit_code = 3
+
+    @classmethod
+    def of(cls, error: Exception) -> Self | None:
+        """What an error of the system means if the disk refuses, as a full one does; None for other errors."""
+        if not isinstance(error, OSError) or (hint := _REFUSALS.get(error.errno or 0)) is None:
+            return None
+        what = f"the disk refuses: {(error.strerror or str(error)).lower()}"
+        return cls(what, where=str(error.filename or ""), hint=hint)
+
+
+_REFUSALS = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on the disk, then try again") | dict.fromkeys(
+    (errno.EROFS, errno.EACCES, errno.EPERM), "let whoever started seehear write to this folder, then try again"
+)
 
 
 class TrainingError(SeehearError):

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from seehear.errors import SeehearError, UsageError
+from seehear.errors import DiskError, UsageError
 
 MODEL_SUFFIX = ".seehear"
 PROJECTS_FOLDER = "seehear-projects"  # in the current folder, unless another is named
@@ -23,14 +23,14 @@ def write_atomically(path: Path, chunks: Iterable[bytes] | bytes) -> None:
     """Write to a temporary file beside `path`, flush it to disk, rename it, flush the folder.
 
     Leaves nothing behind on failure, and deletes what a killed writer of the same file left behind. A link is followed;
-    anything but a regular file is refused. Raises SeehearError, naming the file, if the disk refuses.
+    anything but a regular file is refused. Raises DiskError, naming the file, if the disk refuses.
     """
     try:
         path = _resolve(path)
         _delete_leftovers(path)
         _write_and_rename(path, [chunks] if isinstance(chunks, bytes) else chunks)
     except (OSError, ValueError) as error:
-        raise SeehearError(_describe(error), where=str(path), hint=HINT) from error
+        raise DiskError(_describe(error), where=str(path), hint=HINT) from error
 
 
 def check_writable(path: Path) -> None:

@@ -209,6 +209,25 @@ def test_the_files_that_a_project_has_room_for_are_asked_for(home: Path, senses:
     assert label.text == asked
 
 
+def test_what_was_typed_stays_when_somebody_else_was_quicker(home: Path) -> None:
+    with client(projects=home) as opened:
+        post(opened, "/new", name="Notes", answer="text", senses="audio")
+        opened.post("/p/notes/teach/files", files={"file": ("ward.wav", sound_file(0.5, seconds=2))})
+        with Project.open("notes", home=home, who="bert") as project:
+            project.label([1], "two tablets")
+        answered = opened.post("/p/notes/teach/1", data={"answer": "three tablets", "seen": ""})
+        assert answered.status_code == 409
+        page = read_html(answered.text)
+        assert "What you typed is still in the field." in page.text and "bert" in page.text
+        (field,) = page.all("textarea", name="answer")
+        assert field.text == "three tablets"
+        (seen,) = page.all("input", name="seen")
+        assert seen.attributes["value"] == "two tablets"
+        post(opened, "/p/notes/teach/1", answer=field.text, seen=seen.attributes["value"])
+        with Project.open("notes", home=home) as project:
+            assert project.example(1).answers == {"text": "three tablets"}
+
+
 def test_a_project_without_answers_asks_for_data(served: TestClient) -> None:
     page = post(served, "/new", name="Other", answer="", senses="")
     assert "The project takes its kind of answer from it." in page.text

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from seehear.errors import InputError, SeehearError, UsageError
+from seehear.errors import DiskError, InputError, UsageError
 from seehear.files import HINT, flush_file, flush_folder
 from seehear.folders import claim_folder, delete, remove_folder
 from seehear.media import medium_of, medium_of_file
@@ -128,11 +128,11 @@ class ContentStore:
                 delete(folder)
 
     def publish(self, staging: Staging, files: Iterable[StoredFile]) -> None:
-        """Raises SeehearError if the disk refuses."""
+        """Raises DiskError if the disk refuses."""
         try:
             staging.publish(files, self.folder)
         except OSError as error:
-            raise SeehearError(f"cannot be written: {error.strerror}", where=str(self.folder), hint=HINT) from error
+            raise DiskError(f"cannot be written: {error.strerror}", where=str(self.folder), hint=HINT) from error
 
     def delete_others(self, known: Collection[str]) -> int:
         """Delete the files whose SHA-256 is not among these; returns how many. Call it while writing is locked."""
@@ -160,7 +160,7 @@ def _writing(path: Path) -> Iterator[int]:
     except BaseException as error:
         path.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename in (None, str(path)):
-            raise SeehearError(f"cannot be written: {error.strerror}", where=str(path.parent), hint=HINT) from error
+            raise DiskError(f"cannot be written: {error.strerror}", where=str(path.parent), hint=HINT) from error
         raise
     finally:
         if descriptor >= 0:

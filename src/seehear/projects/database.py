@@ -17,7 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
-from seehear.errors import DataError, SeehearError, UsageError
+from seehear.errors import DataError, DiskError, SeehearError, UsageError
 
 NEWEST = "0002"  # the newest migration
 PATIENCE_S = 30.0  # to wait for another writer
@@ -142,7 +142,7 @@ def explain(error: SQLAlchemyError, where: str) -> SeehearError:
         hint = "restore it from a backup; the files of the project are whole"
         return DataError(f"its database is damaged: {said}", where=where, hint=hint)
     if "disk is full" in said or "readonly" in said:
-        return SeehearError(f"cannot be written: {said}", where=where, hint="make room, or check its permissions")
+        return DiskError(f"cannot be written: {said}", where=where, hint="make room, or check its permissions")
     if isinstance(error, OperationalError):
         return SeehearError(f"its database cannot be opened: {said}", where=where, hint="is it there, and running?")
     return DataError(f"its database refused: {said}", where=where, hint="restore it from a backup")

@@ -11,16 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from seehear.errors import ConflictError, InputError, SeehearError, UsageError, WorseError
+from seehear.errors import ConflictError, DiskError, InputError, SeehearError, UsageError, WorseError
 from seehear.serve.answering import BusyError
 from seehear.serve.models import UnknownModelError
 
+DISK_STATUS = 507
 STATUSES: tuple[tuple[type[SeehearError], int], ...] = (  # the first that fits
     (UnknownModelError, 404),
     (UsageError, 400),
     (ConflictError, 409),
     (WorseError, 409),
     (InputError, 422),
+    (DiskError, DISK_STATUS),
     (SeehearError, 500),
 )
 
@@ -37,7 +39,8 @@ def refuse(path: str, status: int, message: str, headers: Mapping[str, str] | No
 
 
 def refuse_error(path: str, error: Exception) -> Response:
-    """The answer to a request that led to a SeehearError or BusyError."""
+    """The answer to a request that led to a SeehearError, a BusyError, or an OSError that is a DiskError."""
+    error = DiskError.of(error) or error
     if isinstance(error, BusyError):
         return refuse(path, 503, f"{error}; try again later", {"Retry-After": str(error.retry_after_s)})
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
@@ -48,6 +51,11 @@ def add_error_handlers(app: FastAPI) -> None:
     """Every exception becomes an answer in words, without a traceback."""
 
     async def known(request: Request, error: Exception) -> Response:
+        return refuse_error(request.url.path, error)
+
+    async def system(request: Request, error: Exception) -> Response:
+        if DiskError.of(error) is None:
+            raise error
         return refuse_error(request.url.path, error)
 
     async def protocol(request: Request, error: Exception) -> Response:
@@ -68,6 +76,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     app.add_exception_handler(SeehearError, known)
     app.add_exception_handler(BusyError, known)
+    app.add_exception_handler(OSError, system)
     app.add_exception_handler(HTTPException, protocol)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ClientDisconnect, gone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
@@ -20,8 +21,16 @@ from seehear.serve.pages.marking import describe_recording
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.playing import play
 from seehear.serve.pages.routing import page_router
+from seehear.serve.refusals import refuse_error
 
 router = page_router()
+
+
+class Unsaved(NamedTuple):
+    """What a person typed, and why it could not be saved."""
+
+    typed: str
+    error: SeehearError
 
 
 @router.get("/p/{slug}/teach/{number}")
@@ -34,7 +43,7 @@ async def show(
     example = await asyncio.to_thread(project.example, number)
     column = await asyncio.to_thread(project.answer_column)
     if column is None or column.kind.regions is None:
-        return await asyncio.to_thread(_show, request, project, column, example, done, chosen)
+        return await asyncio.to_thread(_show, request, project, column, example, done=done, chosen=chosen)
     proposed = Proposals()
     if propose:
         try:
@@ -45,9 +54,17 @@ async def show(
 
 
 def _show(
-    request: Request, project: Project, column: AnswerColumn | None, example: Example, done: int, chosen: int
+    request: Request,
+    project: Project,
+    column: AnswerColumn | None,
+    example: Example,
+    *,
+    done: int = 0,
+    chosen: int = 0,
+    unsaved: Unsaved | None = None,
 ) -> Response:
     heading = "" if column is None else column.heading
+    cell = example.answers.get(heading, "")
     following = project.examples(Query(after=example.id, answered=False), limit=1)
     recording = describe_recording(project, example, column)
     return render_chapter(
@@ -56,7 +73,9 @@ def _show(
         project,
         "teach",
         example=example,
-        cell=example.answers.get(heading, ""),
+        cell=cell,
+        typed=unsaved.typed if unsaved else cell,
+        error=unsaved.error if unsaved else None,
         words=column is not None and column.kind.decoding is not None,
         writable=column is not None and column.kind.spatial is None,
         following=following[0].id if following else None,
@@ -68,11 +87,19 @@ def _show(
 
 @router.post("/p/{slug}/teach/{number}")
 async def answer(request: Request, slug: str, number: int) -> Response:
-    """Form fields: answer (empty: none), seen (what it was), next (where to go on)."""
+    """Form fields: answer (empty: none), seen (what it was), next (where to go on). What cannot be saved stays in its
+    field, with the reason."""
     fields = await read_fields(request)
     given, seen = fields.last("answer").strip(), fields.last("seen")
     project = find_project(request, slug)
-    change = await asyncio.to_thread(project.label, [number], given or None, expected={number: seen or None})
+    try:
+        change = await asyncio.to_thread(project.label, [number], given or None, expected={number: seen or None})
+    except SeehearError as error:
+        column = await asyncio.to_thread(project.answer_column)
+        example = await asyncio.to_thread(project.example, number)
+        page = await asyncio.to_thread(_show, request, project, column, example, unsaved=Unsaved(given, error))
+        page.status_code = refuse_error(request.url.path, error).status_code
+        return page
     return RedirectResponse(f"{project_address(slug)}/teach/{fields.number('next') or number}?done={change or 0}", 303)
 
 

@@ -11,10 +11,10 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from seehear.errors import SeehearError
+from seehear.errors import DiskError, SeehearError
 from seehear.serve.answering import BusyError
 from seehear.serve.pages.rendering import render, wants_fragment
-from seehear.serve.refusals import describe_problems, describe_unexpected, refuse_error
+from seehear.serve.refusals import DISK_STATUS, describe_problems, describe_unexpected, refuse_error
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 ErrorHandler = Callable[[Request, Any], Response | Awaitable[Response]]
@@ -30,6 +30,11 @@ class PageRoute(APIRoute):
         async def handle_with_errors(request: Request) -> Response:
             try:
                 return await handle(request)
+            except OSError as error:
+                refusal = DiskError.of(error)
+                if refusal is None:
+                    raise
+                return _show_error(request, DISK_STATUS, str(refusal), {})
             except (SeehearError, BusyError) as error:
                 refused = refuse_error(request.url.path, error)
                 return _show_error(request, refused.status_code, str(error), dict(refused.headers))
@@ -78,5 +83,6 @@ _TITLES = {
     408: "The file arrived too slowly.",
     409: "This has been changed meanwhile.",
     413: "This file is too large.",
+    DISK_STATUS: "This could not be saved.",
     503: "Too many requests at once. Try again in a few seconds.",
 }

@@ -18,7 +18,8 @@ export async function sendUntilAnswered(address, fields, tell, kept) {
         tell(await wordsOf(response));
         return null;
       }
-      tell(`Not saved: the server is busy. ${kept}`);
+      const why = response.status === 503 ? "the server is busy." : await wordsOf(response);
+      tell(`Not saved: ${why} ${kept}`);
     } catch {
       tell(`Not saved: the server does not answer. ${kept}`);
     }
