@@ -1,7 +1,8 @@
 """Find recordings that are versions of one: encoded again, trimmed, louder or quieter.
 
 Two takes of one word by one speaker sound alike, but their waveforms do not agree; those of two versions of one take
-do. So recordings with similar spectra are compared by the peak of the normalised cross-correlation of their waveforms.
+do. So recordings with similar spectra and similar envelopes are compared by the peak of the normalised
+cross-correlation of their waveforms.
 """
 
 from __future__ import annotations
@@ -16,12 +17,17 @@ from seehear.senses.hearing.plan import RATE_HZ
 
 Samples = NDArray[np.float32]
 
-FINGERPRINT_HZ = 4_000  # 2 kHz of bandwidth, which telephones and all codecs keep
-LONGEST_S = 30.0  # that is compared
+FINGERPRINT_HZ = 8_000  # telephones and all codecs keep most of this band
+LONGEST_S = 15.0  # that is compared
 BANDS = 48
-FRAME = 256  # samples of a fingerprint in one frame of its spectrum
-NEIGHBOURS = 16  # recordings of the most similar spectra, whose waveforms are compared
-SAME = 0.8  # correlation of the waveforms of versions of one recording
+FRAME = 512  # samples of a fingerprint in one frame of its spectrum
+NEIGHBOURS = 8  # recordings with the most similar spectra that each is compared with
+SIMILAR_SPECTRUM = 0.9  # cosine
+ENVELOPE_FRAME = FINGERPRINT_HZ // 100
+SIMILAR_ENVELOPE = 0.7  # correlation
+FAINT = 1e-3  # level of an envelope, relative to its highest, below which it is noise
+SAME = 0.935  # correlation of the waveforms of versions of one recording
+SUBSAMPLES = 4  # shifts that are tried per sample
 LEAST_OVERLAP = 0.6  # of the shorter recording
 AT_ONCE = 512  # recordings whose spectra are compared with all others at once
 
@@ -43,31 +49,44 @@ def find_near_duplicates(fingerprints: Sequence[Array | None]) -> list[NearDupli
         return []
     waves = [np.asarray(fingerprints[place], np.float32) for place in present]
     spectra = np.stack([_describe_spectrum(wave) for wave in waves])
+    envelopes = [_measure_envelope(wave) for wave in waves]
     return [
         NearDuplicate(present[first], present[second], similarity)
         for first, second in _pair_neighbours(spectra)
-        if (similarity := correlate(waves[first], waves[second])) >= SAME
+        if correlate(envelopes[first], envelopes[second]) >= SIMILAR_ENVELOPE
+        and (similarity := correlate(waves[first], waves[second])) >= SAME
     ]
 
 
 def correlate(one: Samples, other: Samples) -> float:
-    """The highest correlation of (T,) with (T',) over all shifts at which enough of the shorter one overlaps."""
+    """The highest correlation of (T,) with (T',), of either sign, over all shifts at which enough of the shorter one
+    overlaps: its negative says that wires were swapped."""
     shorter, longer = sorted((one, other), key=len)
     size = 1 << (len(one) + len(other) - 1).bit_length()
-    products = np.fft.irfft(np.fft.rfft(longer, size) * np.conj(np.fft.rfft(shorter, size)), size)
+    spectrum = np.fft.rfft(longer, size) * np.conj(np.fft.rfft(shorter, size))
+    fine = np.fft.irfft(spectrum, SUBSAMPLES * size) * SUBSAMPLES  # shifts between samples, too
+    products = np.abs(np.roll(fine, SUBSAMPLES // 2).reshape(size, SUBSAMPLES)).max(1)
     shifts = np.arange(-(len(shorter) - 1), len(longer))
     start, end = np.maximum(shifts, 0), np.minimum(shifts + len(shorter), len(longer))  # of the overlap, in `longer`
     energy = np.sqrt(_sum_squares(longer, start, end) * _sum_squares(shorter, start - shifts, end - shifts))
     enough = (end - start >= LEAST_OVERLAP * len(shorter)) & (energy > 1e-6)
     if not enough.any():
         return 0.0
-    return float(np.abs(products[shifts[enough]] / energy[enough]).max())  # negative: the wires were swapped
+    return float((products[shifts[enough]] / energy[enough]).max())
 
 
 def _sum_squares(wave: Samples, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
     sums = np.concatenate([[0.0], np.cumsum(np.square(wave, dtype=np.float64))])
     total: NDArray[np.float64] = np.maximum(sums[end] - sums[start], 0)
     return total
+
+
+def _measure_envelope(wave: Samples) -> Samples:
+    """(T,) -> the logarithm of the level of each ENVELOPE_FRAME, without its mean."""
+    frames = wave[: max(1, len(wave) // ENVELOPE_FRAME) * ENVELOPE_FRAME]
+    level = np.sqrt(np.square(frames.reshape(-1, min(ENVELOPE_FRAME, len(frames)))).mean(1))
+    envelope = np.log(level + FAINT * level.max() + 1e-9)
+    return np.asarray(envelope - envelope.mean(), np.float32)
 
 
 def _describe_spectrum(wave: Samples) -> NDArray[np.float32]:
@@ -83,7 +102,7 @@ def _describe_spectrum(wave: Samples) -> NDArray[np.float32]:
 
 
 def _pair_neighbours(spectra: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
-    """Pairs (first < second) of recordings, each once, of which one has the other among its nearest NEIGHBOURS."""
+    """Pairs (first < second) of recordings with similar spectra, of which one has the other among its NEIGHBOURS."""
     count = min(NEIGHBOURS, len(spectra) - 1)
     pairs = set[tuple[int, int]]()
     for start in range(0, len(spectra), AT_ONCE):
@@ -92,6 +111,9 @@ def _pair_neighbours(spectra: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
         similarity[own, start + own] = -np.inf
         nearest = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
         pairs |= {
-            (min(row, other), max(row, other)) for row, others in enumerate(nearest.tolist(), start) for other in others
+            (min(row, other), max(row, other))
+            for row, others in enumerate(nearest.tolist(), start)
+            for other in others
+            if similarity[row - start, other] >= SIMILAR_SPECTRUM
         }
     yield from sorted(pairs)
