@@ -18,14 +18,14 @@ from seehear.table.groups import RECORDING, is_group, singular
 
 Indices = NDArray[np.int64]
 
-IDENTICAL, NEAR = "identical", "nearly the same"
+IDENTICAL, NEAR = "identical to", "nearly the same as"
 KEPT_FIRST = ("test", "val", "train", "")  # of two versions, the one in the earlier of these parts is kept
 
 
 class Alike(NamedTuple):
     """Rows that are versions of one example, the one to keep first.
 
-    how  in what each differs from the first: IDENTICAL, NEAR or a word such as "mirrored"
+    how  IDENTICAL or NEAR: what each is to the first
     """
 
     rows: tuple[int, ...]
@@ -129,7 +129,7 @@ def _report_leaks(examined: ExaminedTable, leaks: Sequence[Alike]) -> Iterator[F
     concerns = [
         Concern(
             examined.keys[row],
-            f"{how} to {examined.keys[alike.rows[0]]} in {examined.parts[alike.rows[0]]!r}",
+            f"{how} {examined.keys[alike.rows[0]]} in {examined.parts[alike.rows[0]]!r}",
             row,
             (alike.rows[0],),
             REMOVE if examined.parts[row] != examined.parts[alike.rows[0]] else None,
@@ -175,7 +175,7 @@ def _report_shared(examined: ExaminedTable, shared: Sequence[Alike]) -> Iterator
     concerns = [
         Concern(
             examined.keys[row],
-            f"{how} to {examined.keys[alike.rows[0]]} of another {_name_group(examined, alike)}",
+            f"{how} {examined.keys[alike.rows[0]]} of another {_name_group(examined, alike)}",
             row,
             (alike.rows[0],),
             REMOVE,
@@ -197,7 +197,7 @@ def _report_shared(examined: ExaminedTable, shared: Sequence[Alike]) -> Iterator
 
 def _report_repeats(examined: ExaminedTable, repeats: Sequence[Alike]) -> Iterator[Finding]:
     concerns = [
-        Concern(examined.keys[row], f"{how} to {examined.keys[alike.rows[0]]}", row, (alike.rows[0],), REMOVE)
+        Concern(examined.keys[row], f"{how} {examined.keys[alike.rows[0]]}", row, (alike.rows[0],), REMOVE)
         for alike in repeats
         for row, how in zip(alike.rows[1:], alike.how[1:], strict=True)
     ]

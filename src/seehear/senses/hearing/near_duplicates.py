@@ -22,12 +22,13 @@ LONGEST_S = 15.0  # that is compared
 BANDS = 48
 FRAME = 512  # samples of a fingerprint in one frame of its spectrum
 NEIGHBOURS = 8  # recordings with the most similar spectra that each is compared with
-SIMILAR_SPECTRUM = 0.9  # cosine
+SIMILAR_SPECTRUM = 0.95  # cosine
 ENVELOPE_FRAME = FINGERPRINT_HZ // 100
-SIMILAR_ENVELOPE = 0.7  # correlation
+SIMILAR_ENVELOPE = 0.85  # correlation
 FAINT = 1e-3  # level of an envelope, relative to its highest, below which it is noise
 SAME = 0.935  # correlation of the waveforms of versions of one recording
-SUBSAMPLES = 4  # shifts that are tried per sample
+UNLIKE = 0.6  # correlation below which shifts by a part of a sample are not tried
+SUBSAMPLES = 4
 LEAST_OVERLAP = 0.6  # of the shorter recording
 AT_ONCE = 512  # recordings whose spectra are compared with all others at once
 
@@ -60,18 +61,22 @@ def find_near_duplicates(fingerprints: Sequence[Array | None]) -> list[NearDupli
 
 def correlate(one: Samples, other: Samples) -> float:
     """The highest correlation of (T,) with (T',), of either sign, over all shifts at which enough of the shorter one
-    overlaps: its negative says that wires were swapped."""
+    overlaps. Its negative says that wires were swapped."""
     shorter, longer = sorted((one, other), key=len)
     size = 1 << (len(one) + len(other) - 1).bit_length()
     spectrum = np.fft.rfft(longer, size) * np.conj(np.fft.rfft(shorter, size))
-    fine = np.fft.irfft(spectrum, SUBSAMPLES * size) * SUBSAMPLES  # shifts between samples, too
-    products = np.abs(np.roll(fine, SUBSAMPLES // 2).reshape(size, SUBSAMPLES)).max(1)
     shifts = np.arange(-(len(shorter) - 1), len(longer))
     start, end = np.maximum(shifts, 0), np.minimum(shifts + len(shorter), len(longer))  # of the overlap, in `longer`
     energy = np.sqrt(_sum_squares(longer, start, end) * _sum_squares(shorter, start - shifts, end - shifts))
     enough = (end - start >= LEAST_OVERLAP * len(shorter)) & (energy > 1e-6)
     if not enough.any():
         return 0.0
+    products = np.abs(np.fft.irfft(spectrum, size))
+    similarity = float((products[shifts[enough]] / energy[enough]).max())
+    if similarity < UNLIKE:
+        return similarity
+    between = np.fft.irfft(spectrum, SUBSAMPLES * size) * SUBSAMPLES
+    products = np.abs(np.roll(between, SUBSAMPLES // 2).reshape(size, SUBSAMPLES)).max(1)
     return float((products[shifts[enough]] / energy[enough]).max())
 
 

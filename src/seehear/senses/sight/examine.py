@@ -122,21 +122,21 @@ def measure_border(pixels: Pixels) -> tuple[float, float]:
     A border is of lines of one colour; a picture that is plain all over has none.
     """
     grey = pixels[:, :, pixels.shape[2] // 2].astype(np.float32)
-    widths = []
-    for lines in (grey, grey[::-1], grey.T, grey.T[::-1]):
-        width = 0
-        while width < len(lines) // 2 and _continues(lines, width):
-            width += 1
-        widths.append((float(width), float(lines[0].mean())))
-    width_px, level = max(widths)
-    if not width_px or all(width >= min(grey.shape) // 2 for width, _ in widths):
+    sides = []
+    for axis in (0, 1):
+        mean, square = grey.mean(1 - axis), np.einsum("hw,hw->h" if axis == 0 else "hw,hw->w", grey, grey)
+        plain = square / grey.shape[1 - axis] - np.square(mean) <= LINE_SPREAD**2
+        sides += [_count_border(plain, mean), _count_border(plain[::-1], mean[::-1])]
+    width_px, level = max(sides)
+    if not width_px or width_px >= min(grey.shape) // 2:
         return 0.0, float("nan")
-    return width_px, level
+    return float(width_px), level
 
 
-def _continues(lines: NDArray[np.float32], width: int) -> bool:
-    line = lines[width]
-    return float(line.std()) <= LINE_SPREAD and abs(float(line.mean() - lines[0].mean())) <= LINE_STEP
+def _count_border(plain: NDArray[np.bool_], mean: NDArray[np.float32]) -> tuple[int, float]:
+    """(how many lines from the first one on are plain and of its level, that level)."""
+    border = plain & (np.abs(mean - mean[0]) <= LINE_STEP)
+    return (len(border) if border.all() else int(border.argmin())), float(mean[0])
 
 
 def _read_exif(opened: ImageFile.ImageFile) -> dict[int, Any]:
@@ -186,5 +186,6 @@ def _estimate_jpeg_quality(opened: ImageFile.ImageFile | None) -> float:
     tables = getattr(opened, "quantization", None)
     if not tables:
         return 0.0
-    scale = 100 * float(np.mean(next(iter(tables.values())))) / _MEAN_STEP
-    return float(np.clip(round(5000 / scale if scale > 100 else (200 - scale) / 2), 1, 100))
+    steps = next(iter(tables.values()))
+    scale = 100 * sum(steps) / len(steps) / _MEAN_STEP
+    return float(min(100, max(1, round(5000 / scale if scale > 100 else (200 - scale) / 2))))
