@@ -56,13 +56,13 @@ MAY_IMPORT = {
     "robustness": LEFT | {"measure", "runtime", "events"},
     "similarity": LEFT | {"runtime", "events"},
     "datasets": LEFT | {"table", "events"},
-    "check": LEFT | {"table", "datasets", "runtime", "events"},
+    "check": LEFT | {"table", "datasets", "runtime", "results", "events"},
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "robustness"},
     "paired_evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "evaluation"},
     "encoders": {"errors", "starts", "learn"},
     "api": LEFT
     | {"table", "datasets", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts"}
-    | {"similarity", "paired_evaluation"},
+    | {"similarity", "paired_evaluation", "check"},
     "projects": LEFT
     | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
     | {"similarity", "paired_evaluation", "interrupts", "run_files", "demo", "encoders"},

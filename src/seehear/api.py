@@ -232,7 +232,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     The cache is deleted when the model is written, and kept when the run is interrupted: `resume` continues it with
     the recipe that it started with. Raises UsageError if options or data differ from those it started with.
     """
-    from seehear.datasets import open_training_data
+    from seehear.check import open_checked
     from seehear.learn.alternative import train_best
     from seehear.learn.loop.machine import choose_device
     from seehear.learn.run_directory import read_recipe
@@ -244,7 +244,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     wanted = None if start is None or model else str(start)
     place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, wanted, fair)
     with _open_run_directory(out, cache, resume, listen) as run:
-        given = open_training_data(data, val, unlabelled, answer, senses, run, listen)
+        given = open_checked(data, val, unlabelled, answer, senses, run, listen)
         table, before = given.examples, read_recipe(run)
         chosen = _choose_recipe(load_recipe(recipe) if recipe else before, model, table, options, place, listen)
         if text is not None and (recipe is not None or before is None):  # a resumed run already has it

@@ -23,12 +23,14 @@ class TrainingData(NamedTuple):
     val          held-out examples; None if some of `examples` are to be held out
     unlabelled   a table without answers
     problems     the rows of all tables that cannot be used
+    whole        the data with all its parts
     """
 
     examples: Table
     val: Table | None = None
     unlabelled: Table | None = None
     problems: tuple[RowProblem, ...] = ()
+    whole: Table | None = None
 
 
 def open_training_data(
@@ -44,7 +46,7 @@ def open_training_data(
     table = open_labelled(data, answer, senses, workspace / "unpacked")
     for sentence in (*table.notes, *describe_part_overlap(table)):
         listen(Notice(sentence))
-    held_out, dropped = None, table.problems
+    whole, held_out, dropped = table, None, table.problems
     if val is not None:
         held_out = open_labelled(val, answer or table.kind, table.senses, workspace / "unpacked-val")
         dropped += held_out.problems
@@ -62,7 +64,7 @@ def open_training_data(
     if unlabelled is not None:
         more = open_unlabelled(unlabelled, table.senses, workspace / "unpacked-unlabelled")
         dropped += more.problems
-    return TrainingData(table, held_out, more, dropped)
+    return TrainingData(table, held_out, more, dropped, whole)
 
 
 def open_labelled(data: Location, answer: str | None, senses: Sequence[str] | None, workspace: Path) -> Table:

@@ -13,9 +13,10 @@ import soundfile
 from PIL import Image
 
 from photos import photo, save_photos
-from seehear.check import CheckReport, Finding, check
+from seehear.check import CheckReport, Finding, check, open_checked
 from seehear.cli import run
 from seehear.errors import UsageError
+from seehear.events import Event, Notice
 
 CATS, DOGS = range(12), range(100, 112)
 
@@ -214,6 +215,37 @@ def test_a_corrected_table_has_reasons_and_leaves_the_data_alone(pets: Path, tmp
     }
     again = check(tmp_path / "fixed.csv")
     assert again.examples == 23 and not again.problems
+
+
+def test_the_report_is_one_page_without_requests(pets: Path, tmp_path: Path) -> None:
+    shutil.copy(pets / "cat/3.png", pets / "dog/<b>copy.png")
+    check(pets, report=tmp_path / "report")
+    page = (tmp_path / "report/index.html").read_text("utf-8")
+    assert page.count('src="data:image/jpeg;base64,') == 4  # both, each beside the other
+    assert "&lt;b&gt;copy.png" in page and "<b>copy" not in page
+    assert "http://" not in page and "https://" not in page
+    assert "Not looked for" in page
+
+
+def test_recordings_can_be_played_in_the_report(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "d/a").mkdir(parents=True)
+    for number in range(4):
+        soundfile.write(tmp_path / f"d/a/{number}.wav", rng.normal(0, 0.1, 8000), 16000)
+    shutil.copy(tmp_path / "d/a/1.wav", tmp_path / "d/a/9.wav")
+    (tmp_path / "d/b").mkdir()
+    soundfile.write(tmp_path / "d/b/5.wav", rng.normal(0, 0.1, 8000), 16000)
+    check(tmp_path / "d", report=tmp_path / "report")
+    assert (tmp_path / "report/index.html").read_text("utf-8").count('<audio controls preload="none" src="data:') == 2
+
+
+def test_training_is_told_in_a_few_sentences(pets: Path) -> None:
+    events: list[Event] = []
+    shutil.copy(pets / "cat/3.png", pets / "dog/copy.png")
+    open_checked(pets, None, None, None, None, pets.parent / "workspace", events.append)
+    said = [event.text for event in events if isinstance(event, Notice) and event.text.startswith("check: ")]
+    assert len(said) == 1
+    assert said[0].startswith("check: 1 example is in the table with several answers: cat/3.png")
 
 
 def test_an_archive_cannot_be_corrected(pets: Path, tmp_path: Path) -> None:

@@ -47,13 +47,15 @@ def check(
     *,
     answer: str | None = None,
     senses: Sequence[str] | None = None,
+    report: str | Path | None = None,
     fix: str | Path | None = None,
     listen: Listener = ignore_events,
 ) -> CheckReport:
     """Find what is wrong with a folder or table of examples, without training.
 
-    fix  where to write a corrected table (csv), with the reason in each row that differs; rows that are taken out go to
-         a second table beside it. The original is never changed
+    report  a folder for a page with all findings, with pictures and sounds
+    fix     where to write a corrected table (csv), with the reason in each row that differs; rows that are taken out
+            go to a second table beside it. The original is never changed
 
     Inputs that cannot be read are findings. Raises DataError if no row can be used, and UsageError for a fix of an
     archive, as its files are only unpacked while it is checked.
@@ -64,17 +66,25 @@ def check(
         table = open_labelled(data, answer, senses, workspace / "unpacked")
         if fix is not None and table.root.is_relative_to(workspace):
             raise UsageError("an archive cannot be corrected", where=str(data), hint="unpack it, and check the folder")
-        report = check_table(table, listen)
+        checked = check_table(table, listen)
+        if report is not None:
+            from seehear.check.page import write_page  # which needs Jinja
+
+            write_page(Path(report), table, checked)
         if fix is not None:
-            listen(Notice(str(write_corrected(table, report, Path(fix)))))
-        return report
+            listen(Notice(str(write_corrected(table, checked, Path(fix)))))
+        return checked
 
 
 def check_table(table: Table, listen: Listener = ignore_events) -> CheckReport:
     """Everything that can be found without training. Inputs that cannot be read are findings, not errors."""
-    examined = examine_table(table, listen)
+    return ask_checks(examine_table(table, table.senses, listen))
+
+
+def ask_checks(examined: ExaminedTable) -> CheckReport:
+    """The findings of all checks."""
     findings = [finding for check in CHECKS for finding in check(examined)]
-    return CheckReport.of(len(table), findings, [*NEVER_LOOKED_FOR, *_list_blind_spots(examined)])
+    return CheckReport.of(len(examined.table), findings, [*NEVER_LOOKED_FOR, *_list_blind_spots(examined)])
 
 
 def _list_blind_spots(examined: ExaminedTable) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -113,9 +113,12 @@ class ExaminedTable:
         return [examination.grid for examination in found if examination]
 
 
-def examine_table(table: Table, listen: Listener) -> ExaminedTable:
-    """Examine every input. Memory holds a few hundred bytes of each, and a few decoded inputs at a time."""
-    senses = {name: ExaminedSense(SENSES[name]) for name in table.senses}
+def examine_table(table: Table, names: Sequence[str], listen: Listener) -> ExaminedTable:
+    """Examine every input of these senses.
+
+    Memory holds a few hundred bytes of each picture, more of each recording, and a few decoded inputs at a time.
+    """
+    senses = {name: ExaminedSense(SENSES[name]) for name in names}
     places: dict[tuple[str, Input], int] = {}
     listen(Started(TASK, float(len(table)), "examples"))
     with ThreadPoolExecutor(threads()) as pool:

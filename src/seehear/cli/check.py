@@ -15,6 +15,9 @@ from seehear.escaping import escape_unprintable, to_json_line
 def check(
     data: options.Data,
     json: options.Json = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write an HTML report with the pictures and sounds concerned.")
+    ] = None,
     fix: Annotated[
         Path | None,
         typer.Option(
@@ -32,14 +35,16 @@ def check(
     from seehear import check as doctor
 
     with Display() as display:
-        report = doctor.check(
+        checked = doctor.check(
             options.require_existing(data),
             listen=display,
-            **options.drop_unset(fix=fix, answer=answer, senses=options.split_names(senses)),
+            **options.drop_unset(report=report, fix=fix, answer=answer, senses=options.split_names(senses)),
         )
+        if report is not None:
+            display.say(f"Report: {report / 'index.html'}")
     if json:
-        typer.echo(to_json_line(report.to_json()))
+        typer.echo(to_json_line(checked.to_json()))
     else:
-        typer.echo("\n".join(map(escape_unprintable, str(report).split("\n"))))
-    if report.problems:
+        typer.echo("\n".join(map(escape_unprintable, str(checked).split("\n"))))
+    if checked.problems:
         raise typer.Exit(1)

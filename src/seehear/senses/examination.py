@@ -63,6 +63,13 @@ class NearDuplicate(NamedTuple):
     how: str = ""
 
 
+class Presentation(NamedTuple):
+    """A small copy of an input, for a page: the bytes of a file, and its MIME type."""
+
+    mime: str
+    content: bytes
+
+
 class Examiner(Protocol):
     """The capability of a sense to examine inputs.
 
@@ -77,6 +84,9 @@ class Examiner(Protocol):
 
     def examine(self, source: Path | Excerpt) -> Examination:
         """Decode and examine one input. Raises InputError like `Sense.read`."""
+
+    def present(self, source: Path | Excerpt) -> Presentation:
+        """A thumbnail, or the beginning of a recording. Raises InputError like `Sense.read`."""
 
     def find_near_duplicates(self, fingerprints: Sequence[Array | None]) -> Sequence[NearDuplicate]:
         """All pairs that are versions of one input, each once, with first < second."""

@@ -22,7 +22,7 @@ def say(take: int) -> Samples:
     time_s = np.arange(RATE_HZ // 2) / RATE_HZ
     phase = 2 * np.pi * np.cumsum(rng.uniform(110, 130) + rng.uniform(-20, 20) * time_s) / RATE_HZ
     voice = sum(np.sin(order * phase + rng.uniform(0, 6)) / order for order in range(1, 20))
-    return np.float32((0.1 * voice + rng.normal(0, 0.01, len(time_s))) * np.sin(np.pi * time_s / 0.5))
+    return np.asarray((0.1 * voice + rng.normal(0, 0.01, len(time_s))) * np.sin(np.pi * time_s / 0.5), np.float32)
 
 
 TAKES = [say(take) for take in range(30)]
@@ -32,7 +32,7 @@ def compress(samples: Samples) -> Samples:
     file = BytesIO()
     soundfile.write(file, samples, RATE_HZ, format="OGG", subtype="OPUS", compression_level=0.9)
     file.seek(0)
-    return np.float32(soundfile.read(file)[0])
+    return np.asarray(soundfile.read(file)[0], np.float32)
 
 
 VERSIONS = {
@@ -72,13 +72,13 @@ def test_correlation_equals_the_one_at_each_shift() -> None:
 
 @pytest.mark.parametrize("hz", [50, 60])
 def test_hum_stands_out_where_it_is(hz: int) -> None:
-    hum = np.float32(0.003 * np.sin(2 * np.pi * hz * np.arange(3 * RATE_HZ) / RATE_HZ))
+    hum = (0.003 * np.sin(2 * np.pi * hz * np.arange(3 * RATE_HZ) / RATE_HZ)).astype(np.float32)
     noise = np.random.default_rng(0).normal(0, 0.01, 3 * RATE_HZ).astype(np.float32)
     assert measure_hum_db(noise + hum, hz) > 15
     assert measure_hum_db(noise + hum, 110 - hz) < 8 > measure_hum_db(noise, hz)
 
 
 def test_only_samples_that_were_cut_off_are_clipped() -> None:
-    tone = np.float32(np.sin(2 * np.pi * 440 * np.arange(RATE_HZ) / RATE_HZ))
+    tone = np.sin(2 * np.pi * 440 * np.arange(RATE_HZ) / RATE_HZ).astype(np.float32)
     assert measure_clipping(0.5 * np.clip(tone, -0.5, 0.5)) > 0.5
     assert measure_clipping(np.random.default_rng(0).normal(0, 0.2, RATE_HZ).astype(np.float32)) == 0

@@ -52,7 +52,7 @@ def test_a_version_is_found_among_other_pictures(name: str) -> None:
 def test_pictures_that_have_much_in_common_are_not_taken_for_versions() -> None:
     """As X-rays, which have four fifths of their contrast in common."""
     common = np.asarray(photo(99, 96, 96), np.float32)
-    alike = [np.uint8(0.8 * common + 0.2 * np.asarray(picture, np.float32)) for picture in PHOTOS]
+    alike = [(0.8 * common + 0.2 * np.asarray(picture, np.float32)).astype(np.uint8) for picture in PHOTOS]
     again = Image.fromarray(alike[3]).crop((2, 3, 93, 94))
     (pair,) = find_near_duplicates([shrink(each) for each in (*alike, np.asarray(again))])
     assert (pair.first, pair.second) == (3, 40)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image, ImageFile
 
 from seehear.geometry import Grid
 from seehear.media import Excerpt, path_of
-from seehear.senses.examination import Array, Examination, Flaw, Measures, NearDuplicate
+from seehear.senses.examination import Array, Examination, Flaw, Measures, NearDuplicate, Presentation
 from seehear.senses.sight import near_duplicates
 from seehear.senses.sight.dicom import may_be_dicom, read_personal_kinds
 from seehear.senses.sight.near_duplicates import FINGERPRINT_PX
@@ -22,6 +23,7 @@ from seehear.senses.sight.statistics import compute_statistics
 Pixels = NDArray[np.uint8]
 
 SIDE_PX = 256  # to which larger pictures are reduced: they are not trained on at a much higher resolution
+THUMBNAIL_PX = 128
 PLAIN = 4.0  # contrast in levels, below which a picture has too little to compare
 LINE_SPREAD = 3.0  # standard deviation in levels of a line of a border, which compression does not leave plain
 LINE_STEP = 8.0  # levels by which the lines of one border differ
@@ -105,6 +107,13 @@ class SightExaminer:
             (*_list_personal(metadata), *_list_dicom(source)),
             None if plain else shrink(pixels),
         )
+
+    def present(self, source: Path | Excerpt) -> Presentation:
+        thumbnail = Image.fromarray(read_reduced(source, THUMBNAIL_PX).pixels.squeeze())
+        thumbnail.thumbnail((2 * THUMBNAIL_PX, THUMBNAIL_PX))
+        file = BytesIO()
+        thumbnail.save(file, "JPEG", quality=85)
+        return Presentation("image/jpeg", file.getvalue())
 
     def find_near_duplicates(self, fingerprints: Sequence[Array | None]) -> Sequence[NearDuplicate]:
         return near_duplicates.find_near_duplicates(fingerprints)
