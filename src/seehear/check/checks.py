@@ -35,7 +35,7 @@ CHECKS: tuple[Check, ...] = (
     find_personal_data,
 )
 NEVER_LOOKED_FOR = (
-    "wrong labels that no duplicate contradicts",
+    "wrong answers that no duplicate contradicts",
     "whether the examples are like those that the model will meet",
     "faces, voices, names and other personal data in what is shown or said",
     "whether you may use the data: consent, licences, copyright",
@@ -88,8 +88,9 @@ def ask_checks(examined: ExaminedTable) -> CheckReport:
 
 
 def _list_blind_spots(examined: ExaminedTable) -> list[str]:
-    """What cannot be looked for in the senses of this table."""
-    return [
+    """What cannot be looked for in the answers and senses of this table."""
+    answers = ["what is in the files of the answers"] if examined.table.in_files else []
+    return answers + [
         sentence
         for each in examined.senses.values()
         for sentence in (

@@ -55,7 +55,7 @@ class HearingExaminer:
     }
     not_looked_for: Sequence[str] = (
         "recordings of one event by two microphones, or at another speed or pitch",
-        "parts of one recording of which more than a third differs",
+        "recordings that agree only after their first seconds",
     )
 
     def examine(self, source: Path | Excerpt) -> Examination:
