@@ -94,7 +94,7 @@ class SightExaminer:
             "width_px": float(width_px),
             "shorter_px": float(min(height_px, width_px)),
             "border_px": border_px * width_px / pixels.shape[1],
-            "border_level": border_level,
+            "border_level": round(border_level, 0),
             **compute_statistics(pixels),
         }
         if quality := _estimate_jpeg_quality(opened):
