@@ -25,6 +25,7 @@ COMMANDS = (
         "speed": ("benchmarks.speed",),
         "server": ("benchmarks.server",),
         "groups": ("benchmarks.groups",),
+        "audit-log": ("benchmarks.audit_log",),
     }
 )
 

@@ -22,7 +22,7 @@ MODULES = {
 }
 
 FLOOR = {"errors", "geometry", "media", "amounts", "escaping", "sampling", "strict_json", "strict_xml", "problems"}
-LEFT = FLOOR | {"files", "folders", "senses", "answers", "recipe"}  # what serving depends on
+LEFT = FLOOR | {"files", "folders", "audit", "senses", "answers", "recipe"}  # what serving depends on
 MAY_IMPORT = {
     "errors": set(),
     "amounts": set(),
@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "layers": {"geometry"},
     "files": {"errors"},
     "folders": {"errors", "files"},
+    "audit": {"amounts", "errors", "files"},
     "inputs": {"errors", "media", "senses", "strict_json", "table"},  # the last only if installed
     "table": FLOOR | {"files"},
     "senses": FLOOR | {"layers"},

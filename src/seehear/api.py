@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
+from seehear.audit import AuditLog
 from seehear.errors import BundleError, UsageError
 from seehear.events import Listener, Notice, Skipped, ignore_events
 from seehear.files import MODEL_SUFFIX, check_writable
@@ -15,6 +16,7 @@ from seehear.folders import temporary_folder
 from seehear.inputs import gather, is_folder, is_single_input
 from seehear.media import Excerpt
 from seehear.recipe import Recipe
+from seehear.runtime.answer_log import Unlogged, log_answers
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
 from seehear.runtime.options import PredictKeywords, PredictOptions
 from seehear.runtime.predictor import Predictor
@@ -52,6 +54,7 @@ class Recogniser:
         self.predictor = Predictor(bundle)
         self.recipe = bundle.recipe
         self.problems = tuple(problems)
+        self._log = Unlogged()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._bundle, self.problems)  # all that `save` writes, so that the copy is the same
@@ -85,15 +88,16 @@ class Recogniser:
         """
         chosen = PredictOptions(**options)
         if isinstance(inputs, str | Path) and is_folder(inputs):
-            return self.predictor.predict(gather([inputs], tuple(self.recipe.senses)), chosen)
+            inputs = gather([inputs], tuple(self.recipe.senses))
         if isinstance(inputs, Iterable) and not is_single_input(inputs):
-            return self.predictor.predict(inputs, chosen)
-        return self.predictor.predict_one(inputs, chosen)
+            return self._log.many(partial(self.predictor.predict, options=chosen), inputs)
+        return self._log.one(partial(self.predictor.predict_one, options=chosen), inputs)
 
     def predict_progressively(self, one: One, **options: Unpack[PredictKeywords]) -> Iterator[Prediction]:
         """Answer a long recording while it is transcribed: a Prediction after each window with speech, of all words so
         far. The last is that of `predict`; any other input has one. The keywords are those of `predict`."""
-        return self.predictor.predict_progressively(one, PredictOptions(**options))
+        chosen = PredictOptions(**options)
+        return self._log.progressive(partial(self.predictor.predict_progressively, options=chosen), one)
 
     def live(
         self, sound: Iterable[Any], *, hotwords: Sequence[str] | None = None, language: str | None = None
@@ -104,7 +108,7 @@ class Recogniser:
         """
         from seehear.runtime.live import live
 
-        return live(self.predictor, sound, hotwords=hotwords, language=language)
+        return self._log.live(partial(live, self.predictor, hotwords=hotwords, language=language), sound)
 
     def watch(
         self, video: Any, *, every_s: float | None = None, **options: Unpack[PredictKeywords]
@@ -117,7 +121,8 @@ class Recogniser:
         """
         from seehear.runtime.video import VideoPredictions
 
-        return VideoPredictions(self.predictor, video, PredictOptions(**options), every_s=every_s)
+        chosen = PredictOptions(**options)
+        return self._log.video(partial(VideoPredictions, self.predictor, options=chosen, every_s=every_s), video)
 
     def evaluate(
         self,
@@ -170,6 +175,17 @@ class Recogniser:
 
         with temporary_folder() as workspace:
             return Recogniser(*add_classes(self._bundle, Path(data), workspace, listen))
+
+    def log_to(self, log: str | Path | AuditLog, *, model_sha256: str = "") -> None:
+        """From now on, write each answer to an audit log before giving it, without what the input shows or says.
+
+        log            a file, which is begun or continued; see `seehear.audit`
+        model_sha256   of the model file, if that is not what `save` would write
+
+        An answer that cannot be written raises SeehearError. Copies in other processes do not write.
+        """
+        opened = log if isinstance(log, AuditLog) else AuditLog(log)
+        self._log = log_answers(opened, self._bundle, model_sha256)
 
     def card(self) -> str:
         """The model card in Markdown: what it answers, how well, and its limits."""

@@ -61,12 +61,30 @@ if sys.platform == "win32":
         finally:
             os.lseek(descriptor, position, os.SEEK_SET)
 
+    def wait_for_lock(descriptor: int) -> None:
+        """Lock an open file, once no other process has locked it. Raises OSError after ten seconds."""
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+
+    def unlock_file(descriptor: int) -> None:
+        """End the lock of an open file."""
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
 else:
     import fcntl
 
     def lock_file(descriptor: int) -> None:
         """Lock an open file or folder until it is closed. Raises BlockingIOError if another process has locked it."""
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def wait_for_lock(descriptor: int) -> None:
+        """Lock an open file, once no other process has locked it."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    def unlock_file(descriptor: int) -> None:
+        """End the lock of an open file."""
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _resolve(path: Path) -> Path:

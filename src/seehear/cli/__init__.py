@@ -23,6 +23,7 @@ from seehear.cli.check import check
 from seehear.cli.compare import compare
 from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
+from seehear.cli.log import log
 from seehear.cli.mcp import mcp
 from seehear.cli.predict import predict
 from seehear.cli.project_similar import project
@@ -46,6 +47,7 @@ for command in (check, train, plan, predict, evaluate, compare, add, similar, sh
     app.command()(command)
 app.add_typer(starts, name="starts")
 app.add_typer(project, name="project")
+app.add_typer(log, name="log")
 
 
 def _print_version(wanted: bool) -> None:

@@ -20,12 +20,14 @@ def mcp(
             metavar="DIR", help="The only folder whose files the assistant can use; by default the current one."
         ),
     ] = None,
+    log: options.Log = None,
 ) -> None:
     """Let an AI assistant on this machine use models, by the Model Context Protocol over stdin and stdout."""
     try:
         assistants = import_module("seehear.serve.assistants")
     except ImportError as error:
         raise UsageError(f"{error.name or error} is not installed", hint="pip install 'seehear[mcp]'") from None
+    from seehear.audit import AuditLog
     from seehear.serve.models import ModelRegistry
     from seehear.serve.settings import name_models
 
@@ -33,4 +35,7 @@ def mcp(
     for path in named.values():
         options.require_model(Path(path))
     place = options.require_existing(folder or Path())
-    assistants.make_server(ModelRegistry(named), place).run()
+    registry = ModelRegistry(named)
+    if log is not None:
+        registry.log_to(AuditLog(log))
+    assistants.make_server(registry, place).run()

@@ -199,4 +199,13 @@ Start = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Random seed.")]
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="cpu or cuda. The fastest available unless given.")]
+Log = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        help="Write each answer to this log before giving it, without what the input shows or says. Each entry holds "
+        "the hash of the one before; see `seehear log verify`.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

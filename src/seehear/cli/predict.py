@@ -13,6 +13,7 @@ import typer
 from seehear.amounts import format_count
 from seehear.cli import options
 from seehear.cli.display import Display
+from seehear.cli.log import logged
 from seehear.errors import UsageError
 from seehear.escaping import escape_unprintable, to_json_line
 from seehear.events import Advanced, Started
@@ -54,6 +55,7 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         float | None,
         typer.Option(metavar="SECONDS", help="For videos, use only one frame per this many seconds."),
     ] = None,
+    log: options.Log = None,
 ) -> None:
     """Run a model on pictures, recordings or videos."""
     from seehear import api
@@ -71,12 +73,13 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         language=language,
         translate=translate or None,
     )
-    if live:
-        _check_live(inputs, **flags | {"hotwords": None, "out": out, "every": every})
-        predict_live(recogniser, inputs[0], json=json, hotwords=flags.get("hotwords"))
-        return
-    if _predict_all(recogniser, inputs, flags, every_s=every, out=out, json=json).failed:
-        raise typer.Exit(1)
+    with logged(recogniser, model, log):
+        if live:
+            _check_live(inputs, **flags | {"hotwords": None, "out": out, "every": every})
+            predict_live(recogniser, inputs[0], json=json, hotwords=flags.get("hotwords"))
+            return
+        if _predict_all(recogniser, inputs, flags, every_s=every, out=out, json=json).failed:
+            raise typer.Exit(1)
 
 
 def _predict_all(

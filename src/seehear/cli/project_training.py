@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seehear.amounts import format_count, format_duration
+from seehear.audit import AuditLog
 from seehear.cli import options
 from seehear.cli.display import Display, describe_quality
 from seehear.cli.project import Home, Name, Who, open_project
@@ -162,10 +163,14 @@ def review(  # noqa: PLR0913 - each flag is an argument
     top: Annotated[int, typer.Option(metavar="NUMBER", help="How many to list.")] = 20,
     home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the review to this log, as predict writes answers.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """List the kept answers that are most useful to review, or review one of them."""
     with open_project(name, home, who) as opened:
+        opened.audit_log = None if log is None else AuditLog(log)
         found = opened.review
         if answer is None:
             with Display() as display:

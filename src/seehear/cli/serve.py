@@ -71,6 +71,7 @@ def serve(  # noqa: PLR0913 - each flag is an argument
     label_studio: LabelStudioUrl = None,
     label_studio_files: LabelStudioFiles = None,
     max_upload: MaxUpload = None,
+    log: options.Log = None,
 ) -> None:
     """Serve models and projects to browsers and programs, by default only on this machine."""
     _check_installed()
@@ -91,6 +92,7 @@ def serve(  # noqa: PLR0913 - each flag is an argument
         label_studio_token=os.environ.get(LABEL_STUDIO_TOKEN) if label_studio else None,
         label_studio_files=label_studio_files,
         max_upload_bytes=None if max_upload is None else max_upload * MIB,
+        log=log,
     )
     identity = _prepare_lan(given) if lan else None
     _run(ServeSettings(**given), identity)

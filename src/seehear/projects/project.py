@@ -9,6 +9,7 @@ from typing import Any, Unpack
 
 from sqlalchemy.engine import Connection
 
+from seehear.audit import AuditLog
 from seehear.errors import UsageError
 from seehear.events import Listener, ignore_events
 from seehear.media import Input, take_span
@@ -46,7 +47,10 @@ class Project:
     name    as people call it
     slug    as commands and addresses call it: the name of its folder
     who     the person whose name the history gives to changes
+    audit_log  where reviews are written; None for nowhere
     """
+
+    audit_log: AuditLog | None = None
 
     def __init__(self, opened: Opened) -> None:
         self.place, self.name, self.database, self.who = opened

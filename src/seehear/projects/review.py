@@ -51,6 +51,7 @@ from seehear.projects.review_figures import (
     read_agreement,
     read_progress,
 )
+from seehear.projects.review_log import log_review
 from seehear.projects.review_order import Vector, order_diverse
 from seehear.projects.schema import changes, predictions
 from seehear.projects.training_data import TRAIN
@@ -262,6 +263,7 @@ class Review:
         with self._project.database.writing() as connection:
             change = begin_change(connection, self._project.who, f"{_SAID[state]} {shorten(kept.name)}")
             make_edits(connection, change, [Edit("review", None, str(number), WAITING, state)])
+            log_review(self._project, kept, state, None, change=change, blind=False)
             return change
 
     def _decide(self, number: int, state: str, cell: str | None, *, blind: bool = False) -> int:
@@ -292,6 +294,7 @@ class Review:
             (became,) = (*added.ids, *added.known)
             values = {"example_id": became, "blind": blind}
             connection.execute(predictions.update().where(predictions.c.id == number).values(values))
+            log_review(self._project, kept, state, cell, change=change, blind=blind)
             return change
 
 

@@ -64,14 +64,7 @@ class Bundle:
 
 def write_bundle(path: Path, bundle: Bundle) -> None:
     """Write the file atomically. The same bundle gives the same bytes. Raises BundleError for an unreadable one."""
-    members = {
-        "recipe.json": bundle.recipe.to_json().encode(),
-        "card.md": bundle.card.translate(CONTROL_CHARACTERS).encode(),
-        "weights.safetensors": bundle.weights,
-        MODEL: bundle.model,
-        **({} if bundle.decoder is None else {DECODER: bundle.decoder}),
-        **({} if bundle.features is None else {FEATURES: bundle.features}),
-    }
+    members = _to_members(bundle)
     try:
         for name, content in members.items():
             if len(content) > (most := {**LIMITS, **OPTIONAL}[name]):
@@ -80,6 +73,14 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
     except BundleError as error:
         raise error.at(str(path)) from None
     write_atomically(path, pack({MANIFEST: _make_manifest(members), **members}))
+
+
+def hash_bundle(bundle: Bundle) -> str:
+    """The SHA-256 of the file that `write_bundle` writes."""
+    members, digest = _to_members(bundle), hashlib.sha256()
+    for chunk in pack({MANIFEST: _make_manifest(members), **members}):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -93,6 +94,17 @@ def read_bundle(path: Path) -> Bundle:
             raise BundleError(newer(number), where=str(path), hint=UPGRADE) from None
         refused = BundleError(error.what, where=str(path), allowed=error.allowed, hint=error.hint or HINT)
         raise refused from None
+
+
+def _to_members(bundle: Bundle) -> dict[str, bytes]:
+    return {
+        "recipe.json": bundle.recipe.to_json().encode(),
+        "card.md": bundle.card.translate(CONTROL_CHARACTERS).encode(),
+        "weights.safetensors": bundle.weights,
+        MODEL: bundle.model,
+        **({} if bundle.decoder is None else {DECODER: bundle.decoder}),
+        **({} if bundle.features is None else {FEATURES: bundle.features}),
+    }
 
 
 def _read_format(path: Path) -> int:

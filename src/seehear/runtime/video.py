@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 
@@ -42,14 +42,22 @@ class VideoPredictions:
     """
 
     def __init__(
-        self, predictor: Predictor, video: Example, options: PredictOptions = DEFAULT, *, every_s: float | None = None
+        self,
+        predictor: Predictor,
+        video: Example,
+        options: PredictOptions = DEFAULT,
+        *,
+        every_s: float | None = None,
+        tell: Callable[[Prediction], None] = lambda _: None,
     ) -> None:
-        """Raises UsageError for a recogniser that cannot answer frames, and for the options."""
+        """`tell` gets each Prediction before the caller does.
+
+        Raises UsageError for a recogniser that cannot answer frames, and for the options."""
         check_video(predictor.recipe)
         if every_s is not None and not 0 < every_s < math.inf:
             raise UsageError(f"a frame every {every_s:g} s", allowed="a number of seconds more than 0")
         predictor.predict([], options)  # refuses the options at once
-        self._predictor, self._options = predictor, options
+        self._predictor, self._options, self._tell = predictor, options, tell
         source = video[SIGHT.name] if isinstance(video, Mapping) else video
         self.source = source_of(source)
         self.tracker: Tracker = ANSWERS[predictor.recipe.kind].require_spatial("a video").tracker()
@@ -71,9 +79,13 @@ class VideoPredictions:
             for answer in self.tracker.track(_pass_answers(predictions, waiting)):
                 prediction, self._pixels = waiting.popleft()
                 self.frames, self.until_s = self.frames + 1, prediction.time_s or 0.0
-                yield replace(prediction, answer=answer)
+                tracked = replace(prediction, answer=answer)
+                self._tell(tracked)
+                yield tracked
         if self._error:
-            yield Prediction.failed(self.source, self._error)
+            failed = Prediction.failed(self.source, self._error)
+            self._tell(failed)
+            yield failed
 
     def _predict_frames(self) -> Generator[tuple[Prediction, Pixels], None, None]:
         with closing(prefetch(self._batches(), AHEAD)) as batches:

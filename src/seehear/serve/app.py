@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import seehear
+from seehear.audit import AuditLog
 from seehear.serve import health, inference_protocol, predict, resumable_uploads, sign_in
 from seehear.serve.access import AccessPolicy
 from seehear.serve.answering import Answerer
@@ -38,6 +39,8 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     Raises SeehearError for a model that is refused.
     """
     models = models or ModelRegistry(settings.models, settings.aliases)
+    if settings.log is not None:
+        models.log_to(AuditLog(settings.log))
     answerer = Answerer(settings.waiting, settings.workers)
     metrics = Metrics(models, answerer)
     answerer.listeners.append(metrics.count)
@@ -52,6 +55,8 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
         await asyncio.to_thread(app.state.keeper.close)
         app.state.feature_jobs.close()
         app.state.projects.close()
+        if models.log is not None:
+            models.log.close()
 
     app = FastAPI(
         title="seehear",

@@ -11,7 +11,9 @@ from threading import Lock
 
 from seehear import api
 from seehear.api import Recogniser
+from seehear.audit import AuditLog
 from seehear.errors import UsageError
+from seehear.runtime.answer_log import hash_path
 from seehear.senses import SENSES
 from seehear.senses.hearing import HEARING
 from seehear.starts.catalogue import STARTS
@@ -49,7 +51,10 @@ class ModelRegistry:
     """Models by name. Safe to use from several threads.
 
     aliases   more names, each for the name of a model
+    log       where the answers of all models are written; None for nowhere
     """
+
+    log: AuditLog | None = None
 
     def __init__(
         self, models: Mapping[str, str | Path] | None = None, aliases: Mapping[str, str] | None = None
@@ -71,6 +76,7 @@ class ModelRegistry:
 
     def promote_loaded(self, name: str, path: str | Path, recogniser: Recogniser) -> ServedModel:
         """As `promote`, for a model that is loaded already."""
+        self._log_answers(path, recogniser)
         with self._changing:
             before = self._served.get(name)
             history = self._before.setdefault(name, [])
@@ -80,6 +86,12 @@ class ModelRegistry:
             self._versions[name] += 1
             served = self._served[name] = ServedModel(name, self._versions[name], path, recogniser)
         return served
+
+    def log_to(self, log: AuditLog) -> None:
+        """Write the answers of all models, also of those that are promoted later, to a log before they are given."""
+        self.log = log
+        for served in self.list():
+            self._log_answers(served.path, served.recogniser)
 
     def roll_back(self, name: str) -> ServedModel:
         """Serve the model that was served under this name before. Raises UsageError if there is none."""
@@ -130,6 +142,10 @@ class ModelRegistry:
     def aliases(self) -> Mapping[str, str]:
         """More names of models that are served."""
         return {alias: name for alias, name in self._aliases.items() if name in self._served}
+
+    def _log_answers(self, path: str | Path, recogniser: Recogniser) -> None:
+        if self.log is not None:
+            recogniser.log_to(self.log, model_sha256=hash_path(Path(path)))
 
     def _describe_names(self) -> str:
         return ", ".join((*self._served, *self.aliases)) or "nothing is served; name model files when you start it"

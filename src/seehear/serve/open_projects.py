@@ -70,6 +70,7 @@ class OpenProjects:
                 project = None
             if project is None:
                 project = Project.open(slug, home=self.home)
+                project.audit_log = self._models.log
                 self._open[slug] = project
         return project.as_person(person) if person else project
 

@@ -31,6 +31,7 @@ class ServeSettings:
     label_studio_token  of an account there
     label_studio_files  a folder with files that its tasks may name
     max_upload_bytes  of one request
+    log               an audit log of all answers and of what people say about them in projects; None for none
     waiting           requests that may wait for an answer; more are refused with 503
     workers           threads that answer; None for one per core
     head_s            seconds in which a client must send the head of its request
@@ -50,6 +51,7 @@ class ServeSettings:
     label_studio_token: str = field(default="", repr=False)
     label_studio_files: Path | None = None
     max_upload_bytes: int = 512 * MIB
+    log: Path | None = None
     waiting: int = 16
     workers: int | None = None
     head_s: float = 10.0
