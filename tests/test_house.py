@@ -60,6 +60,7 @@ MAY_IMPORT = {
     "check": LEFT | {"table", "datasets", "runtime", "results", "events"},
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "robustness"},
     "paired_evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "evaluation"},
+    "papers": LEFT | {"measure", "runtime", "starts", "__init__"},
     "encoders": {"errors", "starts", "learn"},
     "api": LEFT
     | {"table", "datasets", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts"}
@@ -108,7 +109,7 @@ ONLY_IN = {
     "sqlalchemy": ("projects/",),
     "alembic": ("projects/",),
     "psycopg": (),  # by way of SQLAlchemy
-    "jinja2": ("results/report/", "serve/"),
+    "jinja2": ("results/report/", "papers/", "serve/"),
     "mcp": ("serve/assistants.py",),
     "mcp_types": ("serve/assistants.py",),
     "fastapi": ("serve/",),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 from seehear.audit import AuditLog
 from seehear.errors import BundleError, UsageError
 from seehear.events import Listener, Notice, Skipped, ignore_events
-from seehear.files import MODEL_SUFFIX, check_writable
+from seehear.files import check_writable
 from seehear.folders import temporary_folder
 from seehear.inputs import gather, is_folder, is_single_input
 from seehear.media import Excerpt
@@ -251,23 +251,23 @@ def train(  # noqa: PLR0913 - one argument for each option
     from seehear.check import open_checked
     from seehear.learn.alternative import train_best
     from seehear.learn.loop.machine import choose_device
+    from seehear.learn.model.pretrained import read_pretrained
     from seehear.learn.run_directory import read_recipe
     from seehear.learn.unlabelled import check_supported
     from seehear.planning.options import TrainOptions
     from seehear.planning.reuse import load_recipe
 
-    model = _read_pretrained(start, recipe)
+    model = read_pretrained(start, recipe)
     wanted = None if start is None or model else str(start)
     place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, wanted, fair)
     with _open_run_directory(out, cache, resume, listen) as run:
-        given = open_checked(data, val, unlabelled, answer, senses, run, listen)
-        table, before = given.examples, read_recipe(run)
-        chosen = _choose_recipe(load_recipe(recipe) if recipe else before, model, table, options, place, listen)
-        if text is not None and (recipe is not None or before is None):  # a resumed run already has it
+        given, told = open_checked(data, val, unlabelled, answer, senses, run, listen), read_recipe(run)
+        chosen = _choose_recipe(load_recipe(recipe) if recipe else told, model, given.examples, options, place, listen)
+        if text is not None and (recipe is not None or told is None):  # a resumed run already has it
             chosen = _add_text(chosen, text)
         if unlabelled is not None:
             check_supported(chosen.kind)
-        listen(Notice(chosen.describe_training(len(table))))
+        listen(Notice(chosen.describe_training(len(given.examples))))
         bundle, problems = train_best(given, chosen, start=model, run=run, device=place, listen=listen)
         if out is not None:
             write_bundle(Path(out), bundle)
@@ -372,20 +372,6 @@ def _choose_recipe(
     if described := describe_starts(planned, options):
         listen(Notice(described))
     return planned
-
-
-def _read_pretrained(start: str | Path | None, recipe: str | Path | Recipe | None) -> Pretrained | None:
-    """The model file to start from, if it is one. Raises UsageError if a recipe is given too, as it names its start."""
-    from seehear.learn.model.pretrained import Pretrained
-
-    if start is None:
-        return None
-    if recipe is not None:
-        raise UsageError("both a recipe and a start", hint="leave out one: a recipe says what to start from")
-    if Path(start).suffix != MODEL_SUFFIX:
-        return None
-    bundle = read_bundle(Path(start))
-    return Pretrained(bundle.recipe, bundle.weights, str(start))
 
 
 def _add_text(recipe: Recipe, text: Iterable[str]) -> Recipe:

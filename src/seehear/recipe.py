@@ -220,6 +220,22 @@ class Fairness(Frozen):
         )
 
 
+class Provenance(Frozen):
+    """What a model learned from, and what its training took.
+
+    examples      in its data, also those that were held out or left out
+    data_sha256   of the contents of their files and their answers
+    processor_s   seconds of processor time, of all threads; None if the training was resumed, or has a given number of
+                  steps, which repeats it exactly
+    energy_j      joules of all processors meanwhile, by their counters; None if these may not be read
+    """
+
+    examples: int = Field(ge=0)
+    data_sha256: str = Field(pattern="[0-9a-f]{64}")
+    processor_s: float | None = Field(default=None, ge=0)
+    energy_j: float | None = Field(default=None, ge=0)
+
+
 class Recipe(Frozen):
     """A recogniser's shape, complete before its weights: senses, answer, training, later when to accept."""
 
@@ -250,6 +266,7 @@ class Recipe(Frozen):
     alternative: Alternative | None = None
     unlabelled: UnlabelledUse | None = None
     fairness: Fairness | None = None
+    provenance: Provenance | None = None
 
     @field_validator("format", mode="before")
     @classmethod

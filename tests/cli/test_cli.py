@@ -404,7 +404,7 @@ def test_every_flag_is_a_keyword_in_python_and_the_other_way_round():
     assert _flags(train) == _flags(api.train)
     assert _flags(plan) == _flags(api.plan)
     assert _flags(evaluate) == _flags(api.Recogniser.evaluate)
-    assert _flags(predict) == _flags(api.Recogniser.predict) | {"out", "live", "every"}
+    assert _flags(predict) == _flags(api.Recogniser.predict) | {"out", "live", "every", "log"}
 
 
 class FakeModel:

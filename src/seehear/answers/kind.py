@@ -54,6 +54,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     supports_mixup        whether two blended examples have a blend of both targets
     requires_full_input   whether the answer depends on all of an example, so that none of it may be cut off
     supports_pseudo_labels  whether confident answers to unlabelled examples may be trained on
+    hub_tasks             by senses, joined with +, what the Hugging Face hub calls the task
     """
 
     name: str
@@ -63,6 +64,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     supports_mixup: bool = False
     requires_full_input: bool = False
     supports_pseudo_labels: bool = False
+    hub_tasks: tuple[tuple[str, str], ...] = ()
 
     items: ItemScoring[SpecT] | None = None
     spatial: Spatial[SpecT, AnswerT] | None = None

@@ -25,6 +25,7 @@ from seehear.cli.demo import demo
 from seehear.cli.evaluate import evaluate
 from seehear.cli.log import log
 from seehear.cli.mcp import mcp
+from seehear.cli.papers import card, dossier
 from seehear.cli.predict import predict
 from seehear.cli.project_similar import project
 from seehear.cli.serve import serve
@@ -43,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (check, train, plan, predict, evaluate, compare, add, similar, show, serve, mcp, demo):
+for command in (check, train, plan, predict, evaluate, compare, add, similar, show, card, dossier, serve, mcp, demo):
     app.command()(command)
 app.add_typer(starts, name="starts")
 app.add_typer(project, name="project")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -75,11 +76,9 @@ def serve(  # noqa: PLR0913 - each flag is an argument
 ) -> None:
     """Serve models and projects to browsers and programs, by default only on this machine."""
     _check_installed()
-    from seehear.serve.settings import MIB, ServeSettings, name_models
+    from seehear.serve.settings import MIB, ServeSettings
 
-    named = name_models(models or [])
-    for path in named.values():
-        options.require_model(Path(path))
+    named = _name_models(models or [])
     given = options.drop_unset(
         models=named,
         aliases=dict(map(_split_alias, alias or [])),
@@ -96,6 +95,16 @@ def serve(  # noqa: PLR0913 - each flag is an argument
     )
     identity = _prepare_lan(given) if lan else None
     _run(ServeSettings(**given), identity)
+
+
+def _name_models(models: Sequence[str]) -> dict[str, str]:
+    """Raises UsageError for a file that does not exist."""
+    from seehear.serve.settings import name_models
+
+    named = name_models(models)
+    for path in named.values():
+        options.require_model(Path(path))
+    return named
 
 
 def _check_installed() -> None:

@@ -25,12 +25,15 @@ from seehear.datasets import TrainingData
 from seehear.errors import TrainingError
 from seehear.events import Listener, Notice
 from seehear.files import write_atomically
+from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.loop.fit import Clock
 from seehear.learn.loop.validation import measure_network
 from seehear.learn.model.pretrained import Pretrained
+from seehear.learn.provenance import EffortMeter, describe_origin
 from seehear.learn.run_directory import START_ANEW, record_start
 from seehear.learn.train import Learned, PreparedTraining, prepare, train
 from seehear.recipe import Alternative, Comparison, Frozen, Recipe
+from seehear.run_files import MANIFEST
 from seehear.runtime.bundle import Bundle
 from seehear.sampling import take_evenly
 from seehear.table import RowProblem
@@ -100,7 +103,24 @@ def train_best(
 
     Raises UsageError if the run in the directory started differently, and the errors of `train`.
     """
+    resumed = (run / MANIFEST).exists()
     record_start(run, recipe, data, start)
+    measured = not resumed and recipe.training.steps is None
+    effort = EffortMeter() if measured else None
+    bundle, problems = _train_best(data, recipe, start=start, run=run, device=device, listen=listen)
+    made = bundle.recipe.model_copy(update={"provenance": describe_origin(data, effort)})
+    return replace(bundle, recipe=made, card=render_model_card(made)), problems
+
+
+def _train_best(
+    data: TrainingData,
+    recipe: Recipe,
+    *,
+    start: Pretrained | None,
+    run: Path,
+    device: torch.device,
+    listen: Listener,
+) -> tuple[Bundle, tuple[RowProblem, ...]]:
     if (alternative := recipe.alternative) is None:
         return train(data, recipe, start=start, run=run, device=device, listen=listen)
     choice = _read_choice(run)

@@ -56,6 +56,7 @@ def follow_recipe(recipe: Recipe, table: Table, options: TrainOptions) -> Recipe
             "comparison": None,
             "unlabelled": None,
             "fairness": None,
+            "provenance": None,
         }
     )
 

@@ -89,7 +89,7 @@ class AnswerLog(Unlogged):
 
         def listen() -> Iterator[Any]:
             for chunk in sound:
-                heard.update(np.ascontiguousarray(chunk))
+                heard.update(np.ascontiguousarray(chunk).tobytes())
                 yield chunk
 
         for segment in predict(listen()):
@@ -171,7 +171,11 @@ def _hash_source(source: Any) -> str:
     if isinstance(source, str | Path | Excerpt):
         return hash_path(source.path if isinstance(source, Excerpt) else Path(source))
     numbers = source[0] if isinstance(source, tuple) else source  # of samples with their rate
-    return hashlib.sha256(np.ascontiguousarray(numbers)).hexdigest() if hasattr(numbers, "__array_interface__") else ""
+    return (
+        hashlib.sha256(np.ascontiguousarray(numbers).tobytes()).hexdigest()
+        if hasattr(numbers, "__array_interface__")
+        else ""
+    )
 
 
 @lru_cache(maxsize=64)  # many excerpts may be of the same recording

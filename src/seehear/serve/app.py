@@ -38,9 +38,7 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     `csp_nonce`, for inline styles.
     Raises SeehearError for a model that is refused.
     """
-    models = models or ModelRegistry(settings.models, settings.aliases)
-    if settings.log is not None:
-        models.log_to(AuditLog(settings.log))
+    models = _log(models or ModelRegistry(settings.models, settings.aliases), settings)
     answerer = Answerer(settings.waiting, settings.workers)
     metrics = Metrics(models, answerer)
     answerer.listeners.append(metrics.count)
@@ -55,8 +53,7 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
         await asyncio.to_thread(app.state.keeper.close)
         app.state.feature_jobs.close()
         app.state.projects.close()
-        if models.log is not None:
-            models.log.close()
+        models.close_log()
 
     app = FastAPI(
         title="seehear",
@@ -89,3 +86,10 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
     app.add_middleware(HeadRequests)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+def _log(models: ModelRegistry, settings: ServeSettings) -> ModelRegistry:
+    """The models, whose answers are written to the log of the settings, if there is one."""
+    if settings.log is not None:
+        models.log_to(AuditLog(settings.log))
+    return models

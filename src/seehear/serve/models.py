@@ -93,6 +93,11 @@ class ModelRegistry:
         for served in self.list():
             self._log_answers(served.path, served.recogniser)
 
+    def close_log(self) -> None:
+        """Flush the log, if there is one, to the disk."""
+        if self.log is not None:
+            self.log.close()
+
     def roll_back(self, name: str) -> ServedModel:
         """Serve the model that was served under this name before. Raises UsageError if there is none."""
         with self._changing:

@@ -17,6 +17,7 @@ class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
     name = "boxes"
     columns = ("boxes", "objects", "bboxes", "bbox", "detections", "bounding_boxes")
     senses = (frozenset({"image"}),)
+    hub_tasks = (("image", "object-detection"),)
     Spec = BoxesSpec
     requires_full_input = True
 

@@ -18,6 +18,7 @@ class LabelKind(AnswerKind[LabelSpec, Label]):
         *("diagnosis", "species", "emotion", "word", "digit", "letter", "condition", "finding"),
     )
     senses = (frozenset({"image"}), frozenset({"audio"}), frozenset({"image", "audio"}))
+    hub_tasks = (("image", "image-classification"), ("audio", "audio-classification"))
     Spec = LabelSpec
     supports_mixup = True
     supports_pseudo_labels = True

@@ -16,6 +16,7 @@ class MaskKind(AnswerKind[MaskSpec, Mask]):
     name = "mask"
     columns = ("mask", "masks", "segmentation", "annotation", "label_map", "labelmap", "annotation_mask")
     senses = (frozenset({"image"}),)
+    hub_tasks = (("image", "image-segmentation"),)
     Spec = MaskSpec
 
     items = ItemScoring(noun=Mask.item, count=answer.count_items, score=metric.items)

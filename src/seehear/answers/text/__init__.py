@@ -23,6 +23,7 @@ class TextKind(AnswerKind[TextSpec, Text]):
         *("normalized_text", "translation", "caption", "words", "said"),
     )
     senses = (frozenset({"audio"}), frozenset({"lips"}), frozenset({"audio", "lips"}))
+    hub_tasks = (("audio", "automatic-speech-recognition"),)
     Spec = TextSpec
     requires_full_input = True
 

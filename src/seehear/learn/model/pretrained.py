@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -15,9 +16,11 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from seehear.errors import BundleError, UsageError
+from seehear.files import MODEL_SUFFIX
 from seehear.learn.model.network import Network
 from seehear.planning.reuse import same_answer
 from seehear.recipe import Recipe
+from seehear.runtime.bundle import read_bundle
 from seehear.runtime.onnx_session import Session
 from seehear.starts import Start, find_start, load_tensors
 from seehear.starts.onnx_encoder import convert_graph, describe_encoder
@@ -138,3 +141,15 @@ def _make_runner(session: Session) -> Callable[[Array], Array]:
         return session.run({name: pictures})[session.outputs[0]]
 
     return run
+
+
+def read_pretrained(start: str | Path | None, recipe: str | Path | Recipe | None) -> Pretrained | None:
+    """The model file to start from, if it is one. Raises UsageError if a recipe is given too, as it names its start."""
+    if start is None:
+        return None
+    if recipe is not None:
+        raise UsageError("both a recipe and a start", hint="leave out one: a recipe says what to start from")
+    if Path(start).suffix != MODEL_SUFFIX:
+        return None
+    bundle = read_bundle(Path(start))
+    return Pretrained(bundle.recipe, bundle.weights, str(start))
