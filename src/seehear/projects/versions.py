@@ -21,11 +21,11 @@ from seehear.events import Listener, ignore_events
 from seehear.files import MODEL_SUFFIX
 from seehear.folders import temporary_folder
 from seehear.projects.columns import read_setting
-from seehear.projects.examples import Query, read_examples
-from seehear.projects.fields import Edit, chunks
+from seehear.projects.fields import Edit
 from seehear.projects.history import begin_change, describe_change, make_edits, undo
-from seehear.projects.schema import changes, edits, inputs, predictions, version_examples, versions
-from seehear.projects.training_data import TRAIN, open_table, write_table
+from seehear.projects.schema import changes, edits, predictions, version_examples, versions
+from seehear.projects.training_data import TRAIN
+from seehear.projects.unlearned import open_unlearned
 
 if TYPE_CHECKING:
     from seehear.api import Recogniser
@@ -195,24 +195,30 @@ class Versions:
         one, other = (Predictor(read_bundle(self.check_file(number))) for number in (first, second))
         models = one, other
         check_comparable(models, names)
-        with self._project.database.reading() as connection:
-            ids = list(self._project.find(Query(answered=True)))
-            ids = _drop_learned(connection, ids, (first, second))
-            examples = read_examples(connection, ids)
-            gone = _count_gone(connection, ids, (first, second))
-        if not examples:
-            what = f"there is no example that neither {names[0]} nor {names[1]} learned from"
-            raise DataError(what, where=self._project.slug, hint="add examples, and train again: some are held out")
-        with temporary_folder() as folder:
-            write_table(self._project, examples, dict.fromkeys(ids, ""), folder / "examples.csv")
-            table = open_table(self._project, folder / "examples.csv", folder / "unpacked")
-            found = compare_on_table(models, names, table, None, listen, tolerate)
-            shown = dict(zip(ids, (each.name for each in examples), strict=True))
-            keys = [shown[int(number)] for number in table.metadata_column("example")]
+        with open_unlearned(self._project, (first, second)) as unlearned:
+            found = compare_on_table(models, names, unlearned.table, None, listen, tolerate)
+            keys = [unlearned.names[int(number)] for number in unlearned.table.metadata_column("example")]
+            gone = unlearned.gone
         flips = tuple(flip._replace(key=keys[flip.row]) for flip in found.flips)
         held_out = format_count(gone, "held-out example")
         left_out = [f"Left out: {held_out} of a version that the project has no longer."] if gone else []
         return replace(found, flips=flips, left_out=(*found.left_out, *left_out))
+
+    def report(self, number: int, listen: Listener = ignore_events) -> bytes:
+        """How good a version is on all examples of the project that it did not learn from, with the worst mistakes: an
+        HTML page that needs no other file.
+
+        Raises DataError if there is no such example, BundleError if the model file is damaged.
+        """
+        from seehear.evaluation import evaluate_table
+        from seehear.runtime.bundle import read_bundle
+        from seehear.runtime.options import PredictOptions
+        from seehear.runtime.predictor import Predictor
+
+        predictor = Predictor(read_bundle(self.check_file(number)))
+        with open_unlearned(self._project, (number,)) as unlearned, temporary_folder() as folder:
+            evaluate_table(predictor, unlearned.table, PredictOptions(), report=folder, listen=listen)
+            return (folder / "index.html").read_bytes()
 
     def record_comparison(self, before: int, number: int) -> None:
         """Compare a new version with one before it, and keep the result in `figures["compared"]`.
@@ -356,20 +362,6 @@ def _find_promotion(connection: Connection) -> Any:
     ).one_or_none()
 
 
-def _drop_learned(connection: Connection, ids: Sequence[int], numbers: Sequence[int]) -> list[int]:
-    """Those of the examples that have no file of an example that one of the versions learned from."""
-    learned = (
-        sa.select(inputs.c.sha256)
-        .join(version_examples, version_examples.c.example_id == inputs.c.example_id)
-        .where(version_examples.c.number.in_(numbers), version_examples.c.part == TRAIN)
-    )
-    seen: set[int] = set()
-    for some in chunks(ids):
-        where = inputs.c.example_id.in_(some), inputs.c.sha256.in_(learned)
-        seen |= set(connection.execute(sa.select(inputs.c.example_id).where(*where)).scalars())
-    return [number for number in ids if number not in seen]
-
-
 def _count_reviewed(connection: Connection, before: int, number: int) -> int:
     """How many reviewed answers a version learned from that another one had not learned from."""
     example, learned = version_examples.c.example_id, version_examples.c.part == TRAIN
@@ -377,10 +369,3 @@ def _count_reviewed(connection: Connection, before: int, number: int) -> int:
     reviewed = sa.select(predictions.c.example_id).where(predictions.c.example_id.is_not(None))
     where = version_examples.c.number == number, learned, example.in_(reviewed), example.not_in(old)
     return int(connection.execute(sa.select(sa.func.count()).select_from(version_examples).where(*where)).scalar_one())
-
-
-def _count_gone(connection: Connection, ids: Sequence[int], numbers: Sequence[int]) -> int:
-    """How many examples that were held out for one of the versions are not compared on: they were removed since."""
-    where = version_examples.c.number.in_(numbers), version_examples.c.part != TRAIN
-    held_out = set(connection.execute(sa.select(version_examples.c.example_id).where(*where)).scalars())
-    return len(held_out - set(ids))

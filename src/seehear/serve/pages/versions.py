@@ -99,6 +99,16 @@ def file(request: Request, slug: str, number: int) -> Response:
     return FileResponse(path, filename=f"{project.slug}-{number}{MODEL_SUFFIX}", media_type="application/octet-stream")
 
 
+@router.get("/p/{slug}/model/{number}/report")
+def report(request: Request, slug: str, number: int) -> Response:
+    """The report, to keep: it has styles of its own, which the policy of these pages refuses. With many examples, it
+    takes a while."""
+    project = find_project(request, slug)
+    content = project.versions.report(number)
+    name = f"{project.slug}-{number}-report.html"
+    return Response(content, media_type="text/html", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
 def hundred_of(version: Version) -> Hundred | None:
     return find_hundred({"metrics": version.figures})
 

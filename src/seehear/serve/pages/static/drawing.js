@@ -21,6 +21,7 @@ class Drawing extends HTMLElement {
     this.list = regions;
     this.saved = JSON.stringify(regions);
     this.undone = [];
+    this.refused = []; // proposals, which are not made again on this page
     this.selected = this.corner = this.pending = this.drag = null;
     this.label = this.classes[0]?.name ?? null;
     this.form = this.querySelector("form");
@@ -412,9 +413,10 @@ class Drawing extends HTMLElement {
     }
   }
 
-  // Only of what is not drawn or proposed yet.
+  // Only of what is not drawn, proposed or refused yet.
   takeProposals(regions) {
-    const fresh = regions.filter((each) => !this.list.some((drawn) => drawn.label === each.label && overlap(drawn.corners, each.corners) >= SAME));
+    const known = [...this.list, ...this.refused];
+    const fresh = regions.filter((each) => !known.some((drawn) => drawn.label === each.label && overlap(drawn.corners, each.corners) >= SAME));
     this.list.push(...fresh.map((each) => ({ ...each, proposed: true })));
     this.show();
   }
@@ -429,7 +431,16 @@ class Drawing extends HTMLElement {
     this.say(`${this.counted(number, "proposal")} accepted. Z takes it back.`);
   }
 
+  reject() {
+    if (!this.chosen?.proposed) return;
+    this.refused.push(this.chosen);
+    this.corner = null;
+    this.removeSelected();
+    this.say("Rejected. Z takes it back.");
+  }
+
   rejectAll() {
+    this.refused.push(...this.proposed);
     this.edit(() => {
       this.list = this.drawn;
       this.selected = null;
@@ -508,6 +519,7 @@ class Drawing extends HTMLElement {
     if (!this.chosen) return;
     panel.querySelector("[data-selected-title]").textContent = `Selected: ${this.chosen.label ?? "not known"}`;
     panel.querySelector("[data-selected-proposed]").hidden = !this.chosen.proposed;
+    panel.querySelector("[data-press=removeSelected]").hidden = Boolean(this.chosen.proposed);
     this.linkSimilar(panel.querySelector("[data-similar]"));
     const corners = this.twoCorners ? this.chosen.corners : pointsOf(this.chosen.corners)[this.corner];
     panel.querySelector(".sides").hidden = !corners; // of an outline without a chosen corner
