@@ -25,7 +25,6 @@ from seehear.datasets import TrainingData
 from seehear.errors import TrainingError
 from seehear.events import Listener, Notice
 from seehear.files import write_atomically
-from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.loop.fit import Clock
 from seehear.learn.loop.validation import measure_network
 from seehear.learn.model.pretrained import Pretrained
@@ -109,7 +108,7 @@ def train_best(
     effort = EffortMeter() if measured else None
     bundle, problems = _train_best(data, recipe, start=start, run=run, device=device, listen=listen)
     made = bundle.recipe.model_copy(update={"provenance": describe_origin(data, effort)})
-    return replace(bundle, recipe=made, card=render_model_card(made)), problems
+    return replace(bundle, recipe=made), problems
 
 
 def _train_best(
