@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "answers": FLOOR | {"layers", "decoding"},
     "recipe": FLOOR | {"senses", "answers"},
     "measure": LEFT | {"table"},
-    "results": LEFT | {"measure", "runtime", "inputs"},
+    "results": LEFT | {"measure", "runtime", "inputs", "explain"},
     "runtime": LEFT,
     "starts": {"errors", "files", "amounts", "strict_json", "runtime"},
     "planning": LEFT | {"table", "runtime", "starts"},
@@ -56,6 +56,7 @@ MAY_IMPORT = {
     | {"run_files"},
     "robustness": LEFT | {"measure", "runtime", "events"},
     "similarity": LEFT | {"runtime", "events"},
+    "explain": LEFT | {"runtime", "similarity"},
     "datasets": LEFT | {"table", "events"},
     "check": LEFT | {"table", "datasets", "runtime", "results", "events"},
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "robustness"},
@@ -64,7 +65,7 @@ MAY_IMPORT = {
     "encoders": {"errors", "starts", "learn"},
     "api": LEFT
     | {"table", "datasets", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts"}
-    | {"similarity", "paired_evaluation", "check"},
+    | {"similarity", "paired_evaluation", "check", "explain"},
     "projects": LEFT
     | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
     | {"similarity", "paired_evaluation", "interrupts", "run_files", "demo", "encoders"},

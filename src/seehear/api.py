@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
@@ -24,22 +25,23 @@ from seehear.senses.input_file import Bytes
 from seehear.starts.catalogue import STARTS
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from seehear.learn.model.pretrained import Pretrained
+    from seehear.explain.explanation import Explanation
     from seehear.measure.comparison import PairedComparison
     from seehear.measure.evaluate import Evaluation
-    from seehear.planning.options import TrainOptions
     from seehear.runtime.live import SegmentPrediction
     from seehear.runtime.prediction import Prediction
     from seehear.runtime.video import VideoPredictions
     from seehear.similarity import Similar
-    from seehear.table import RowProblem, Table
+    from seehear.table import RowProblem
 
     One = Excerpt | Bytes | BinaryIO | Mapping[str, Any] | NDArray[Any] | tuple[NDArray[Any], float] | Image
     Many = Sequence[Any] | Iterator[Any]
+
+
+MOST_LIKE = 5  # examples that an explanation names
 
 
 class Recogniser:
@@ -149,6 +151,22 @@ class Recogniser:
             folder = None if report is None else Path(report)
             return evaluate_table(self.predictor, table, chosen, report=folder, robustness=robustness, listen=listen)
 
+    def explain(
+        self, one: Any, *, of: str | None = None, examples: Any = None, **options: Unpack[PredictKeywords]
+    ) -> Explanation:
+        """Why the answer to one input is what it is: which parts of it, which senses and which examples it goes by.
+
+        of        what to explain: a class, "word 2", "box 1"; None for the answer itself
+        examples  a file, a folder or an iterable: which of them are most like the input
+
+        The other keywords are those of `predict`. Each number was measured by hiding a part. Raises UsageError for
+        what the answer does not have, and the error of an input that cannot be read.
+        """
+        from seehear.explain.explain import explain
+
+        similar = () if examples is None else self.similar(one, examples, top=MOST_LIKE)
+        return replace(explain(self.predictor, one, PredictOptions(**options), of=of), similar=tuple(similar))
+
     def similar(
         self, query: Any, inputs: str | Path | Iterable[Any], *, top: int = 10, listen: Listener = ignore_events
     ) -> list[Similar]:
@@ -252,17 +270,17 @@ def train(  # noqa: PLR0913 - one argument for each option
     from seehear.learn.alternative import train_best
     from seehear.learn.loop.machine import choose_device
     from seehear.learn.model.pretrained import read_pretrained
+    from seehear.learn.recipe_choice import choose_recipe
     from seehear.learn.run_directory import read_recipe
     from seehear.learn.unlabelled import check_supported
     from seehear.planning.options import TrainOptions
-    from seehear.planning.reuse import load_recipe
 
     model = read_pretrained(start, recipe)
     wanted = None if start is None or model else str(start)
     place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, wanted, fair)
     with _open_run_directory(out, cache, resume, listen) as run:
         given, told = open_checked(data, val, unlabelled, answer, senses, run, listen), read_recipe(run)
-        chosen = _choose_recipe(load_recipe(recipe) if recipe else told, model, given.examples, options, place, listen)
+        chosen = choose_recipe(recipe, told, model, given.examples, options, place, listen)
         if text is not None and (recipe is not None or told is None):  # a resumed run already has it
             chosen = _add_text(chosen, text)
         if unlabelled is not None:
@@ -291,6 +309,7 @@ def plan(  # noqa: PLR0913 - the options of train
     """The recipe that `train` would use for this data."""
     from seehear.datasets import open_training_data
     from seehear.learn.loop.machine import choose_device
+    from seehear.learn.recipe_choice import choose_recipe
     from seehear.planning.inspection import find_unreadable_answers
     from seehear.planning.options import TrainOptions
 
@@ -298,7 +317,7 @@ def plan(  # noqa: PLR0913 - the options of train
     with temporary_folder() as workspace:
         given = open_training_data(data, val, None, answer, senses, workspace, listen)
         listen(Skipped(given.problems))
-        recipe = _choose_recipe(None, None, given.examples, options, place, listen)
+        recipe = choose_recipe(None, None, None, given.examples, options, place, listen)
         for each in filter(None, (given.examples, given.val)):
             if strange := find_unreadable_answers(each, recipe):
                 listen(Skipped(strange))
@@ -347,31 +366,6 @@ def compare(  # noqa: PLR0913 - one argument for each option
 
 def _name(model: str | Path | Recogniser, otherwise: str) -> str:
     return otherwise if isinstance(model, Recogniser) else str(model)
-
-
-def _choose_recipe(
-    base: Recipe | None,
-    model: Pretrained | None,
-    table: Table,
-    options: TrainOptions,
-    place: torch.device,
-    listen: Listener,
-) -> Recipe:
-    """The recipe to train with: one to follow, that of a model to train further, or a new plan."""
-    from seehear.learn.known_language import choose_decoder
-    from seehear.learn.loop.timing import measure_machine
-    from seehear.planning.plan import plan_recipe
-    from seehear.planning.reuse import continue_recipe, follow_recipe
-    from seehear.planning.starts import describe_starts
-
-    if base is not None:
-        return follow_recipe(base, table, options)
-    if model is not None:
-        return continue_recipe(model.recipe, table, options)
-    planned = plan_recipe(table, options, partial(measure_machine, place), choose_decoder)
-    if described := describe_starts(planned, options):
-        listen(Notice(described))
-    return planned
 
 
 def _add_text(recipe: Recipe, text: Iterable[str]) -> Recipe:

@@ -150,12 +150,15 @@ class Spatial(Generic[SpecT, AnswerT]):
     merge_tiles         (outputs, spec, calibration) -> one answer, in the coordinates of the whole picture. Takes one
                         output at a time, so that memory does not grow with their number. For a single tile that is
                         the whole picture it equals `to_answer`.
+    map_confidence      (raw, spec, calibration) -> (h, w), 0 to 1: how sure it is of what it finds at each place of a
+                        preprocessed picture
     tracker             () -> a new Tracker for one video
     """
 
     output_stride_px: int
     largest_object_px: Callable[[SpecT], float]
     merge_tiles: Callable[[Iterable[TileOutput], SpecT, Mapping[str, float]], AnswerT]
+    map_confidence: Callable[[Arrays, SpecT, Mapping[str, float]], Array]
     tracker: Callable[[], Tracker]
 
 

@@ -23,6 +23,7 @@ from seehear.answers.class_names import ClassExtension
 from seehear.answers.class_rates import ClassRates
 from seehear.answers.doubt import Doubt
 from seehear.answers.prediction_sets import PredictionSets
+from seehear.answers.quantity import Quantity
 from seehear.answers.regions import DrawnRegions as DrawnRegions
 from seehear.decoding.autoregressive import RunDecoder as RunDecoder
 from seehear.errors import UsageError
@@ -158,6 +159,12 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     ) -> AnswerT:
         """The last step: the answer from the output of `n_best`."""
         return self.to_answer(n_best, spec, calibration, geometry)
+
+    def quantities(
+        self, answer: AnswerT, raw: Arrays, spec: SpecT, calibration: Mapping[str, float], /
+    ) -> Sequence[Quantity]:
+        """What can be explained of an answer in preprocessed coordinates, what matters most first; () if nothing."""
+        return ()
 
     # Calibration and metrics
 

@@ -163,6 +163,28 @@ Language = Annotated[
     typer.Option(metavar="CODE", help="The spoken language, such as de, for whisper-base. Detected unless given."),
 ]
 Translate = Annotated[bool, typer.Option("--translate", help="Translate into English (whisper-base only).")]
+Live = Annotated[
+    bool,
+    typer.Option(
+        "--live", help="Answer while the sound arrives. INPUT is - (raw 16-bit PCM at 16 kHz) or a long recording."
+    ),
+]
+Explain = Annotated[
+    bool,
+    typer.Option(
+        "--explain",
+        help="Also say why: which parts of the input, which senses and which taught examples the answer goes by. With "
+        "--out, heat maps as pictures.",
+    ),
+]
+Of = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help='With --explain: what to explain, such as a class, "word 2" or "box 1".'),
+]
+Examples = Annotated[
+    Path | None,
+    typer.Option(metavar="DATA", help="With --explain: a folder of examples, of which the most similar are named."),
+]
 Minutes = Annotated[float | None, typer.Option(help="Training time. Chosen from the data unless given.")]
 Steps = Annotated[
     int | None, typer.Option(help="Train for this many steps instead of minutes, which makes a run reproducible.")

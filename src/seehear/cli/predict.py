@@ -45,20 +45,19 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     tiles: options.Tiles = False,
     language: options.Language = None,
     translate: options.Translate = False,
-    live: Annotated[
-        bool,
-        typer.Option(
-            "--live", help="Answer while the sound arrives. INPUT is - (raw 16-bit PCM at 16 kHz) or a long recording."
-        ),
-    ] = False,
+    live: options.Live = False,
     every: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", help="For videos, use only one frame per this many seconds."),
     ] = None,
+    explain: options.Explain = False,
+    of: options.Of = None,
+    examples: options.Examples = None,
     log: options.Log = None,
 ) -> None:
     """Run a model on pictures, recordings or videos."""
     from seehear import api
+    from seehear.cli.explain import explain_all
     from seehear.cli.live import predict_live
 
     with Display() as display:
@@ -73,10 +72,15 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         language=language,
         translate=translate or None,
     )
+    if not explain:
+        _refuse_without("--explain", of=of, examples=examples)
     with logged(recogniser, model, log):
         if live:
-            _check_live(inputs, **flags | {"hotwords": None, "out": out, "every": every})
+            _check_live(inputs, **flags | {"hotwords": None, "out": out, "every": every, "explain": explain or None})
             predict_live(recogniser, inputs[0], json=json, hotwords=flags.get("hotwords"))
+            return
+        if explain:
+            explain_all(recogniser, list(_sources(inputs)), flags, of=of, examples=examples, out=out, json=json)
             return
         if _predict_all(recogniser, inputs, flags, every_s=every, out=out, json=json).failed:
             raise typer.Exit(1)
@@ -102,6 +106,12 @@ def _predict_all(
             progress.advance(prediction)
         progress.finish(summary, out)
     return summary
+
+
+def _refuse_without(needed: str, **others: object) -> None:
+    """Raises UsageError for flags that were given without the one that they belong to."""
+    if given := [f"--{name}" for name, value in others.items() if value is not None]:
+        raise UsageError(f"{' and '.join(given)} without {needed}", hint=f"add {needed}")
 
 
 def _check_live(inputs: Sequence[str], **others: object) -> None:

@@ -29,6 +29,7 @@ from seehear.senses.input_file import Bytes, is_file_object
 
 T = TypeVar("T")
 Errors = tuple[SeehearError, ...]
+BATCH = 16  # variants of one example, all of its size
 
 
 class Embedding(NamedTuple):
@@ -59,6 +60,21 @@ class Request(NamedTuple):
         with suppress(UsageError):
             return self.coverage.build(answer, used)
         return None
+
+
+class Examined(NamedTuple):
+    """One example, what the graph returned for it, and how that becomes an answer.
+
+    prediction   with an answer
+    used         the senses that it has
+    """
+
+    example: LoadedExample
+    outputs: Outputs
+    prediction: Prediction
+    used: tuple[str, ...]
+    spec: Any
+    calibration: dict[str, float]
 
 
 class Predictor:
@@ -123,6 +139,41 @@ class Predictor:
         Like `predict`, it never raises for a single example.
         """
         return self._stream(map(read_file_objects, examples), tuple(self.recipe.senses), self._embed_batch)
+
+    def examine(self, example: Example, options: PredictOptions = DEFAULT) -> Examined:
+        """One example with what the graph returned for it, for callers who then `run` variants of it.
+
+        Raises UsageError for the options and for an example that is answered in parts; and the error of an example that
+        cannot be read.
+        """
+        request = self._resolve(options)
+        if request.parts:
+            raise UsageError("an example that is answered in several parts", hint="cut out the part that matters")
+        loaded = load_example(read_file_objects(example), self.recipe.senses, request.senses)
+        if not loaded.arrays:
+            raise next(iter(loaded.errors.values()))
+        used = tuple(sense for sense in self.recipe.senses if sense in loaded.arrays)
+        (outputs,) = self.run([loaded.arrays])
+        prediction = self._predict(loaded, outputs, request)
+        if prediction.answer is None:
+            raise prediction.errors[0]
+        calibration = self._acceptance.calibration(used, request.wrong_at_most)
+        return Examined(loaded, outputs.select(used), prediction, used, request.spec, calibration)
+
+    def run(self, variants: Sequence[Mapping[str, Array]]) -> list[Outputs]:
+        """What the graph returns for examples given as preprocessed arrays by sense. Raises BundleError."""
+        batches = (variants[start : start + BATCH] for start in range(0, len(variants), BATCH))
+        return [outputs for batch in batches for outputs in self._runner.run(batch)]
+
+    @property
+    def features(self) -> bytes | None:
+        """What the model file keeps of taught examples, as safetensors; None if nothing."""
+        return self._bundle.features
+
+    @property
+    def kind(self) -> AnyKind:
+        """The recipe's kind of answer, with the file's decoder if it has one."""
+        return self._kind
 
     def error_limit(self, options: PredictOptions = DEFAULT) -> float:
         """The share of accepted answers that may be wrong: the caller's, or the recipe's."""

@@ -1,4 +1,4 @@
-"""Checks the header of a safetensors file: names, types, shapes and offsets.
+"""Checks the header of a safetensors file: names, types, shapes and offsets. Reads tensors without torch.
 
 Format: https://huggingface.co/docs/safetensors, an 8-byte length, a JSON header, then the tensors without gaps.
 """
@@ -10,6 +10,9 @@ import math
 import struct
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seehear.errors import BundleError
 
 MAX_HEADER_BYTES = 4 << 20
@@ -18,6 +21,7 @@ BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16,
     "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64,
 }  # fmt: skip
+DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
 
 
 def check_tensors(content: bytes, member: str) -> None:
@@ -29,6 +33,17 @@ def check_tensors(content: bytes, member: str) -> None:
         _check(content)
     except BundleError as error:
         raise BundleError(f"{member} is refused: {error.what}") from None
+
+
+def read_array(content: bytes, name: str) -> NDArray[Any] | None:
+    """One tensor of a file that `check_tensors` accepts; None if none has this name and a type that NumPy has."""
+    header, _ = _read_header(content)
+    tensor = header.get(name)
+    if tensor is None or tensor["dtype"] not in DTYPES:
+        return None
+    first = struct.unpack("<Q", content[:8])[0] + 8
+    begin, end = tensor["data_offsets"]
+    return np.frombuffer(content[first + begin : first + end], DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
 
 
 def _check(content: bytes) -> None:

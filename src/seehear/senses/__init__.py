@@ -19,6 +19,7 @@ from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
 from seehear.senses.examination import Examiner
 from seehear.senses.model_sizing import SizingInputs
+from seehear.senses.occlusion import Occlusion
 from seehear.senses.statistic import Statistic
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Sense(Protocol):
 
     name: str
     noun: str  # what its column holds, in the singular
+    attended: str  # what a recogniser did with the part that mattered: "it looked at the top left"
     media: tuple[str, ...]  # the kinds of file it reads: picture, recording, video
     pitch_s: float | None  # seconds per cell; None if cells are not slices of time
     padding: Literal["constant", "edge"] | None  # mode of numpy.pad in time; None without pitch_s
@@ -106,6 +108,9 @@ class Sense(Protocol):
 
     def draw(self, signal: Array) -> Any:
         """A PIL image of one decoded input: the picture itself, or the spectrogram of a sound."""
+
+    def occlude(self, preprocessed: Array, geometry: Geometry) -> Occlusion:
+        """What hides parts of one preprocessed input, to see how the answer changes."""
 
 
 def _senses() -> dict[str, Sense]:

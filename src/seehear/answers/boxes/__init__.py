@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seehear.answers.boxes import answer, doubts, drawing, metric, prediction_set
+from seehear.answers.boxes import answer, doubts, drawing, explain, metric, prediction_set
 from seehear.answers.boxes.answer import Boxes as Boxes
 from seehear.answers.boxes.answer import BoxesSpec as BoxesSpec
 from seehear.answers.boxes.box import Box as Box
@@ -26,6 +26,7 @@ class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
         output_stride_px=8,
         largest_object_px=answer.largest_object_px,
         merge_tiles=answer.merge_tiles,
+        map_confidence=explain.map_confidence,
         tracker=BoxTracker,
     )
     prediction_sets = PredictionSets(
@@ -50,6 +51,7 @@ class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
     to_answer = staticmethod(answer.to_answer)
     n_best = staticmethod(answer.n_best)
     select = staticmethod(answer.select)
+    quantities = staticmethod(explain.list_quantities)
     calibrate = staticmethod(metric.calibrate)
     compare = staticmethod(metric.compare)
     right = staticmethod(metric.right)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from seehear.answers.capabilities import ItemScoring, Spatial
 from seehear.answers.class_rates import ClassRates
 from seehear.answers.kind import AnswerKind
-from seehear.answers.mask import answer, drawing, metric, prediction_set, spec
+from seehear.answers.mask import answer, drawing, explain, metric, prediction_set, spec
 from seehear.answers.mask.answer import Mask as Mask
 from seehear.answers.mask.spec import MaskSpec as MaskSpec
 from seehear.answers.mask.tracking import AreaTracker
@@ -24,6 +24,7 @@ class MaskKind(AnswerKind[MaskSpec, Mask]):
         output_stride_px=4,
         largest_object_px=answer.largest_object_px,
         merge_tiles=answer.merge_tiles,
+        map_confidence=explain.map_confidence,
         tracker=AreaTracker,
     )
     prediction_sets = PredictionSets(
@@ -47,6 +48,7 @@ class MaskKind(AnswerKind[MaskSpec, Mask]):
     check = staticmethod(answer.check)
     raw_shapes = staticmethod(answer.raw_shapes)
     to_answer = staticmethod(answer.to_answer)
+    quantities = staticmethod(explain.list_quantities)
     calibrate = staticmethod(metric.calibrate)
     compare = staticmethod(metric.compare)
     right = staticmethod(metric.right)

@@ -341,14 +341,14 @@ def _classify_pixels(output: TileOutput, temperature: float) -> tuple[Array, Arr
     cells = Warp((1 / _cell_px(output.raw),) * 2, (0.0, 0.0))
     to_cells = Warp((1.0, 1.0), (float(columns.start), float(rows.start))).then(output.warp).then(cells)
     shape = rows.stop - rows.start, columns.stop - columns.start
-    return _most_likely(_softmax(output.raw["logits"], temperature), to_cells, shape)
+    return _most_likely(softmax(output.raw["logits"], temperature), to_cells, shape)
 
 
 def _cell_px(raw: Mapping[str, Array]) -> float:
     return max(float(raw["cell_px"]), 1.0)
 
 
-def _softmax(logits: Array, temperature: float) -> Array:
+def softmax(logits: Array, temperature: float) -> Array:
     """(C, h, w) -> (C, h, w) float32."""
     scaled = logits.astype(np.float32) / np.float32(temperature)
     odds = np.exp(scaled - scaled.max(0))

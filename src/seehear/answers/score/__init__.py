@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seehear.answers.kind import AnswerKind
 from seehear.answers.prediction_sets import PredictionSets
-from seehear.answers.score import answer, doubts, metric, prediction_set
+from seehear.answers.score import answer, doubts, explain, metric, prediction_set
 from seehear.answers.score.answer import Score as Score
 from seehear.answers.score.answer import ScoreSpec as ScoreSpec
 
@@ -29,6 +29,7 @@ class ScoreKind(AnswerKind[ScoreSpec, Score]):
     target = staticmethod(answer.target)
     raw_shapes = staticmethod(answer.raw_shapes)
     to_answer = staticmethod(answer.to_answer)
+    quantities = staticmethod(explain.list_quantities)
     calibrate = staticmethod(metric.calibrate)
     compare = staticmethod(metric.compare)
     right = staticmethod(metric.right)

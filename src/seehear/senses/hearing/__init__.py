@@ -10,17 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from seehear.geometry import Grid, Tile, Warp
+from seehear.geometry import Geometry, Grid, Tile, Warp
 from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
 from seehear.senses.examination import Examiner
 from seehear.senses.hearing.examine import HearingExaminer
+from seehear.senses.hearing.occlusion import SoundOcclusion
 from seehear.senses.hearing.plan import CELL_S, RATE_HZ, HearingSpec, Wav2Vec2, Whisper, plan_hearing
 from seehear.senses.hearing.preprocess import collate, preprocess
 from seehear.senses.hearing.read import check, read
 from seehear.senses.hearing.spectrum import draw, top_hz
 from seehear.senses.hearing.statistics import STATISTICS, compute_statistics
 from seehear.senses.model_sizing import SizingInputs
+from seehear.senses.occlusion import Occlusion
 from seehear.senses.statistic import Statistic
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class Hearing:
 
     name = "audio"
     noun = "recording"
+    attended = "listened"
     media: tuple[str, ...] = ("recording", "video")
     pitch_s: float | None = CELL_S
     padding: Literal["constant", "edge"] | None = "constant"
@@ -103,6 +106,9 @@ class Hearing:
 
     def draw(self, signal: Samples) -> Image:
         return draw(signal)
+
+    def occlude(self, preprocessed: Samples, geometry: Geometry) -> Occlusion:
+        return SoundOcclusion(preprocessed, geometry)
 
 
 HEARING = Hearing()

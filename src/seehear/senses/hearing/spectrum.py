@@ -47,8 +47,8 @@ def _power(samples: Samples, frames: int) -> NDArray[np.float64]:
 def draw(samples: Samples) -> Image.Image:
     """A spectrogram: time in seconds to the right, frequency upwards on the mel scale, brighter is louder."""
     power = _power(samples, _COLUMNS)
-    mel = np.linspace(0, _mel(RATE_HZ / 2), _ROWS)
-    bins = np.rint(_hz(mel) * _WINDOW_SAMPLES / RATE_HZ).astype(int)
+    mel = np.linspace(0, to_mel(RATE_HZ / 2), _ROWS)
+    bins = np.rint(to_hz(mel) * _WINDOW_SAMPLES / RATE_HZ).astype(int)
     level_db = 10 * np.log10(power[:, bins].T[::-1] + 1e-10)
     shown = np.clip((level_db - level_db.max()) / _SHOWN_DB + 1, 0, 1) if power.max() > 0 else level_db * 0
     picture = Image.fromarray(_apply_colour_map(shown)).resize((_COLUMNS, _ROWS), Image.Resampling.BILINEAR)
@@ -58,13 +58,30 @@ def draw(samples: Samples) -> Image.Image:
     return framed
 
 
-def _mel(hz: float) -> float:
+def place_in_spectrogram(cells: NDArray[Any], first: float, across: float) -> NDArray[np.float32]:
+    """(rows, columns) -> (H, W) float32, as large as what `draw` draws: the value of each of its pixels.
+
+    0 in its margin and beyond the cells.
+
+    The rows are equally wide on the mel scale, the highest first. The picture begins at the column `first` and shows
+    `across` columns.
+    """
+    rows, columns = cells.shape
+    across_px = np.floor(first + (np.arange(_COLUMNS) + 0.5) / _COLUMNS * across).astype(np.int64)
+    down_px = ((np.arange(_ROWS) + 0.5) / _ROWS * rows).astype(np.int64)
+    known = (across_px >= 0) & (across_px < columns)
+    placed = np.zeros((_ROWS + _MARGIN_PX, _COLUMNS), np.float32)
+    placed[:_ROWS] = cells[down_px][:, np.clip(across_px, 0, columns - 1)] * known
+    return placed
+
+
+def to_mel(hz: NDArray[Any] | float) -> NDArray[np.float64]:
     """O'Shaughnessy, Speech Communication (1987), p. 150."""
-    return float(2595 * np.log10(1 + hz / 700))
+    return np.asarray(2595 * np.log10(1 + np.asarray(hz) / 700))
 
 
-def _hz(mel: NDArray[Any]) -> NDArray[np.float64]:
-    return np.asarray(700 * (10 ** (mel / 2595) - 1))
+def to_hz(mel: NDArray[Any] | float) -> NDArray[np.float64]:
+    return np.asarray(700 * (10 ** (np.asarray(mel) / 2595) - 1))
 
 
 def _apply_colour_map(values: NDArray[Any]) -> NDArray[np.uint8]:

@@ -8,26 +8,27 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import BaseModel
 
-from seehear.geometry import Grid, Tile, Warp
+from seehear.geometry import Geometry, Grid, Tile, Warp
 from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
 from seehear.senses.examination import Examiner
+from seehear.senses.lips.drawing import draw
 from seehear.senses.lips.face import missing_dependency
+from seehear.senses.lips.occlusion import ClipOcclusion
 from seehear.senses.lips.plan import CELL_S, RATE_HZ, LipsSpec, plan_lips
 from seehear.senses.lips.preprocess import collate, preprocess
 from seehear.senses.lips.read import check, read
 from seehear.senses.model_sizing import SizingInputs
+from seehear.senses.occlusion import Occlusion
 from seehear.senses.statistic import Statistic
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import nn
 
 Clip = NDArray[np.uint8]
-
-SHOWN, ACROSS = 12, 6  # frames in the contact sheet, and frames per row
 
 
 class Lips:
@@ -35,6 +36,7 @@ class Lips:
 
     name = "lips"
     noun = "speaking mouth"
+    attended = "watched"
     media: tuple[str, ...] = ("video",)
     pitch_s: float | None = CELL_S
     padding: Literal["constant", "edge"] | None = "edge"
@@ -90,11 +92,11 @@ class Lips:
     def corruptions(self) -> Mapping[str, Corruption]:
         return {}
 
-    def draw(self, signal: Clip) -> Image.Image:
-        """A contact sheet: SHOWN frames spread evenly over the clip."""
-        chosen = signal[np.linspace(0, len(signal) - 1, SHOWN).round().astype(int)]
-        rows = chosen.reshape(SHOWN // ACROSS, ACROSS, *signal.shape[1:])  # (rows, across, H, W)
-        return Image.fromarray(np.concatenate(np.concatenate(rows, axis=1), axis=1))
+    def draw(self, signal: Clip) -> Image:
+        return draw(signal)
+
+    def occlude(self, preprocessed: Clip, geometry: Geometry) -> Occlusion:
+        return ClipOcclusion(preprocessed, geometry)
 
 
 LIPS = Lips()

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel
 
-from seehear.geometry import Grid, Tile, Warp
+from seehear.geometry import Geometry, Grid, Tile, Warp
 from seehear.media import Excerpt
 from seehear.senses.corruption import Corruption
 from seehear.senses.examination import Examiner
 from seehear.senses.model_sizing import SizingInputs
+from seehear.senses.occlusion import Occlusion
 from seehear.senses.sight.architectures import OnnxEncoder, ResNet, VisionTransformer
 from seehear.senses.sight.bottleneck_architectures import BottleneckNetwork
 from seehear.senses.sight.dicom import may_be_dicom, read_patient_code
 from seehear.senses.sight.examine import SightExaminer
+from seehear.senses.sight.occlusion import PictureOcclusion
 from seehear.senses.sight.plan import SightSpec, plan_sight
 from seehear.senses.sight.preprocess import collate, preprocess
 from seehear.senses.sight.read import check, read
@@ -41,6 +43,7 @@ class Sight:
 
     name = "image"
     noun = "picture"
+    attended = "looked"
     media: tuple[str, ...] = ("picture", "video")
     pitch_s: float | None = None
     padding: Literal["constant", "edge"] | None = None
@@ -127,6 +130,9 @@ class Sight:
 
     def draw(self, signal: Pixels) -> Image.Image:
         return Image.fromarray(signal if signal.shape[2] == 3 else signal[:, :, 0])
+
+    def occlude(self, preprocessed: Pixels, geometry: Geometry) -> Occlusion:
+        return PictureOcclusion(preprocessed, geometry)
 
 
 SIGHT = Sight()

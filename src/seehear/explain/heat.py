@@ -1,0 +1,108 @@
+"""A heat map from answers alone: random halves of an input are hidden, and a linear model fitted to what that changes.
+
+As LIME (Ribeiro et al. 2016, arXiv:1602.04938), with patches of a grid. Each half is hidden once and shown once, so
+that what two patches do only together cancels out. docs/decisions/073-why.md compares it with RISE and occlusion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seehear.senses.occlusion import enlarge
+
+Array = NDArray[Any]
+Shape = tuple[int, int]
+Block = tuple[slice, slice]  # rows and columns of a grid
+Measure = Callable[[Array], Array]  # hidden (n, rows, columns), 0 to 1 -> the stretched quantity (n,)
+
+PATCHES = 8  # of each axis, at most
+PER_PATCH, LEAST = 1.5, 24  # inputs that are tried, for each patch and in all
+RIDGE = 1.0  # penalty of the squared weights
+SEED = 0
+PEAK = 0.5  # of the highest heat, down to which cells belong to the peak
+CONTROLS = 4  # other blocks of the same size
+
+
+def map_heat(measure: Measure, shape: Shape) -> Array:
+    """(rows, columns): by how much hiding the patch of each cell lowers the quantity; negative where it raises it."""
+    places = [_assign_patches(cells) for cells in shape]
+    rows, columns = (int(place[-1]) + 1 for place in places)
+    shown = _draw_halves(rows * columns)  # (n, patches)
+    cells = shown.reshape(-1, rows, columns)[:, places[0]][:, :, places[1]]
+    weights = _fit_ridge(shown.astype(np.float64), measure(1 - cells.astype(np.float32)))
+    return enlarge(weights.reshape(rows, columns), *shape)
+
+
+def hide_blocks(blocks: Sequence[Block], shape: Shape) -> Array:
+    """(n, rows, columns): for each block, what hides it alone."""
+    hidden = np.zeros((len(blocks), *shape), np.float32)
+    for each, block in zip(hidden, blocks, strict=True):
+        each[block] = 1
+    return hidden
+
+
+def find_peak(heat: Array) -> Block | None:
+    """The smallest block around the cells that are connected with the highest one, and at least PEAK as high; None if
+    no cell is above 0."""
+    highest = np.unravel_index(heat.argmax(), heat.shape)
+    if heat[highest] <= 0:
+        return None
+    high = heat >= PEAK * heat[highest]
+    peak = np.zeros(heat.shape, np.bool_)
+    peak[highest] = True
+    while (grown := _dilate(peak) & high).sum() > peak.sum():
+        peak = grown
+    rows, columns = (np.flatnonzero(peak.any(axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def choose_controls(block: Block, shape: Shape) -> list[Block]:
+    """Up to CONTROLS blocks of the same size, spread over the grid, that do not overlap this one."""
+    starts = [
+        np.unique(np.linspace(0, cells - (part.stop - part.start), 5).round().astype(int)).tolist()
+        for cells, part in zip(shape, block, strict=True)
+    ]
+    height, width = (part.stop - part.start for part in block)
+    others = [(slice(top, top + height), slice(left, left + width)) for top in starts[0] for left in starts[1]]
+    apart = [other for other in others if not all(map(_overlap, other, block))]
+    if not apart:
+        return []
+    return [apart[i] for i in np.unique(np.linspace(0, len(apart) - 1, CONTROLS).round().astype(int))]
+
+
+def _assign_patches(cells: int) -> Array:
+    """(cells,): the patch of each cell along one axis. All patches but the last have the same size."""
+    patches: Array = np.arange(cells) // -(-cells // PATCHES)
+    return patches
+
+
+def _draw_halves(patches: int) -> Array:
+    """(n, patches) bool: random sets of patches, each about half of them, followed by their complements."""
+    pairs = -(-max(LEAST, round(PER_PATCH * patches)) // 2)
+    half = np.random.default_rng(SEED).random((pairs, patches)) < 0.5
+    return np.concatenate([half, ~half])
+
+
+def _fit_ridge(shown: Array, values: Array) -> Array:
+    """shown (n, patches), values (n,) -> (patches,): what showing each patch adds."""
+    x, y = shown - shown.mean(0), values - values.mean()
+    weights: Array = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ y)
+    return weights
+
+
+def _dilate(cells: Array) -> Array:
+    """The cells and their neighbours above, below, left and right."""
+    grown = cells.copy()
+    grown[1:] |= cells[:-1]
+    grown[:-1] |= cells[1:]
+    grown[:, 1:] |= cells[:, :-1]
+    grown[:, :-1] |= cells[:, 1:]
+    return grown
+
+
+def _overlap(one: slice, other: slice) -> bool:
+    return bool(one.start < other.stop and other.start < one.stop)
