@@ -13,7 +13,7 @@ from scipy import stats  # type: ignore[import-untyped]
 from risk_curves import fit_risk_curve
 from seehear.answers import ANSWERS
 from seehear.answers.label import Label, LabelSpec
-from seehear.answers.selective import achievable_risk, held_out_needed
+from seehear.answers.selective import SINGLE_LEVEL, achievable_risk, held_out_needed
 from seehear.errors import DataError
 from seehear.measure.evaluate import evaluate
 from seehear.measure.intervals import bootstrap, effective_sample_size, wilson
@@ -87,7 +87,7 @@ def test_accepted_answers_are_wrong_no_more_often_than_promised(name, n):
 
 
 def test_the_risk_curve_is_useful_with_few_examples():
-    confidence = np.linspace(0.5, 1, 60)
+    confidence = np.linspace(0.5, 1, 80)
     curve = fit_risk_curve(confidence, confidence > 0.55)
     assert (confidence >= curve.threshold(0.05)).mean() > 0.8
     assert curve.threshold(0.001) > 1
@@ -111,7 +111,8 @@ def test_a_risk_curve_of_little_or_of_equals_accepts_nothing(confidence, right):
 def test_as_many_as_are_needed_accept_and_one_less_does_not(wish):
     n = held_out_needed(wish)
     assert achievable_risk(n) <= wish
-    assert fit_risk_curve(np.linspace(0.9, 1, n), np.ones(n, bool)).threshold(wish) < 1
+    enough = math.ceil(math.log(1 - SINGLE_LEVEL) / math.log1p(-wish))  # whatever the confidences are
+    assert fit_risk_curve(np.linspace(0.9, 1, enough), np.ones(enough, bool)).threshold(wish) < 1
     assert n == 1 or achievable_risk(n - 1) > wish
     assert fit_risk_curve(np.linspace(0.9, 1, n - 1), np.ones(n - 1, bool)).threshold(wish) > 1
 

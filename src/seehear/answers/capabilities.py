@@ -133,11 +133,13 @@ class ItemScoring(Generic[SpecT]):
     noun    what an item is called: box, word, pixel
     count   (cell) -> the number of items of the truth in a table cell
     score   (compared, spec) -> the items, their confidence and whether they are wrong; from the output of `compare`
+    metrics (compared, items, spec) -> metrics that depend on which items are accepted; None without any
     """
 
     noun: str
     count: Callable[[str], float]
     score: Callable[[Arrays, SpecT], Items]
+    metrics: Callable[[Arrays, Items, SpecT], dict[str, float]] | None = None
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-SLOPES, SLOPE_SD = np.linspace(0.1, 2.5, 13), 0.5  # about 1
-OFFSETS, OFFSET_SD = np.linspace(-3.0, 3.0, 19), 0.5  # about 0
-LAPSES, MEAN_LAPSE = np.array([0, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16]), 0.01
+SLOPE_SD, OFFSET_SD, MEAN_LAPSE = 0.5, 0.5, 0.01  # of the prior; slope about 1, offset about 0
+# Slope, offset at the mean of x, and square root of lapse: where a curve is looked for at first, and from where on.
+RANGES = np.array([[0.02, 2.5], [-12.0, 12.0], [0.0, 0.4]])
+LOWEST = np.array([0.0, -np.inf, 0.0])
+NODES = (13, 15, 9)
+ZOOMS = 3  # each looks at the neighbourhood of what was likely before
+NEIGHBOURHOOD = 3.5  # standard deviations on either side
 EPSILON = 1e-4  # least distance of a confidence from 0 and 1
 
 
@@ -52,16 +56,41 @@ def bound_posterior_risk(bins: Bins, weight: float, level: float) -> Array:
     weight: how many independent items one of them counts for; less than 1 if those of one example or speaker err
     together.
     """
-    x, number, wrong = bins
-    slope, offset, lapse = (each.ravel()[:, None] for each in np.meshgrid(SLOPES, OFFSETS, LAPSES, indexing="ij"))
-    risk = lapse + (1 - lapse) / (1 + np.exp(np.clip(slope * x + offset, -50, 50)))  # (curves, k)
-    risk = np.clip(risk, 1e-12, 1 - 1e-12)
+    if not len(bins.number):
+        return np.zeros(0)
+    nodes, step = _place_nodes(RANGES)
+    risk, share = _weigh_curves(nodes, bins, weight)
+    for _ in range(ZOOMS):
+        mean = share @ nodes
+        deviation = np.maximum(np.sqrt(share @ (nodes - mean) ** 2), 0.5 * step)
+        around = mean[:, None] + NEIGHBOURHOOD * deviation[:, None] * np.array([-1, 1])
+        nodes, step = _place_nodes(np.maximum(around, LOWEST[:, None]))
+        risk, share = _weigh_curves(nodes, bins, weight)
+    nested = (risk * bins.number).cumsum(1) / bins.number.cumsum()
+    return _weighted_quantile(nested, share, level)
+
+
+def _place_nodes(ranges: Array) -> tuple[Array, Array]:
+    """The middles (curves, 3) of equal cells that fill the ranges (3, 2), and the widths (3,) of the cells."""
+    step = (ranges[:, 1] - ranges[:, 0]) / NODES
+    sides = [low + width * (np.arange(n) + 0.5) for low, width, n in zip(ranges[:, 0], step, NODES, strict=True)]
+    return np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 3), step
+
+
+def _weigh_curves(nodes: Array, bins: Bins, weight: float) -> tuple[Array, Array]:
+    """The risk (curves, k) of the items in each bin by each curve, and the posterior share (curves,) of each."""
+    slope, middle, root = (column[:, None] for column in nodes.T)
+    centre = float(bins.log_odds @ bins.number / bins.number.sum())  # about which slope and offset are independent
+    lapse = root**2
+    z = np.clip(middle + slope * (bins.log_odds - centre), -50, 50)
+    risk = np.clip(lapse + (1 - lapse) / (1 + np.exp(z)), 1e-12, 1 - 1e-12)
+    offset = middle - slope * centre
     log_prior = -0.5 * ((slope - 1) / SLOPE_SD) ** 2 - 0.5 * (offset / OFFSET_SD) ** 2 - lapse / MEAN_LAPSE
-    log_prior += np.log(np.gradient(LAPSES))[np.searchsorted(LAPSES, lapse)]  # how much of the prior a value stands for
-    log_posterior = weight * (np.log(risk) @ wrong + np.log1p(-risk) @ (number - wrong)) + log_prior[:, 0]
+    log_prior += np.log(2 * root)  # of the root, from that of the lapse
+    log_posterior = np.log(risk) @ bins.wrong + np.log1p(-risk) @ (bins.number - bins.wrong)
+    log_posterior = weight * log_posterior + log_prior[:, 0]
     share = np.exp(log_posterior - log_posterior.max())
-    nested = (risk * number).cumsum(1) / np.maximum(number.cumsum(), 1)
-    return _weighted_quantile(nested, share / share.sum(), level)
+    return risk, share / share.sum()
 
 
 def _weighted_quantile(values: Array, weights: Array, level: float) -> Array:

@@ -56,17 +56,21 @@ class RiskBounds:
         """The same if so many times as many items were held out, with as many mistakes among them.
 
         The lower of two bounds, each of which holds with SINGLE_LEVEL, so that both hold with CONFIDENCE_LEVEL. One
-        counts mistakes. The other relies on confidences, but is never less than what so many items could show if all
-        were right. A bound for more items also holds for the more confident ones among them.
+        counts mistakes; a count for more items also holds for the more confident ones among them. The other relies on
+        confidences, but is never less than what all held-out items could show if they were right.
         """
-        answers = times * self.answers
-        counted = clopper_pearson(times * self.mistakes, answers, SINGLE_LEVEL)
-        weight = float(answers.max(initial=0.0)) / max(self.bins.number.sum(), 1)
-        believed = np.maximum(
-            bound_posterior_risk(self.bins, weight, SINGLE_LEVEL), clopper_pearson(0 * answers, answers)
+        counted = clopper_pearson(times * self.mistakes, times * self.answers, SINGLE_LEVEL)
+        believed = bound_posterior_risk(self.bins, times * self._weight, SINGLE_LEVEL)
+        least = achievable_risk(times * float(self.answers.max(initial=0.0)))
+        lower: Array = np.minimum(
+            np.minimum.accumulate(counted[::-1])[::-1], np.maximum(np.maximum.accumulate(believed), least)
         )
-        lower: Array = np.minimum.accumulate(np.minimum(counted, believed)[::-1])[::-1]
         return lower
+
+    @property
+    def _weight(self) -> float:
+        """How many independent items one item counts for, in the part of them where that is least."""
+        return float((self.answers / self.bins.number.cumsum()).min(initial=1.0))
 
 
 def bound_risk(items: Items, clusters: Array, few_groups: int = 0) -> RiskBounds:

@@ -21,6 +21,7 @@ MIN_RESAMPLES = 200  # enough for two digits where 1000 would take minutes
 MAX_RESAMPLED_NUMBERS = 1e9  # bounds the time of the bootstrap on large tables
 SHARES = ("wrong", "coverage", "accepted_error")  # metrics of every kind of answer
 WHOLE_SHARES = ("whole_coverage", "whole_error")  # of whole answers, for kinds whose items are accepted one by one
+ITEMS = "items:"  # before the names of the arrays of items, beside those that the kind compared
 ACCURACY = "accuracy"  # a metric of some kinds: the share of right answers, 1 - wrong
 
 
@@ -137,17 +138,26 @@ class Metrics(NamedTuple):
 
 def compute_metrics(scored: ScoredAnswers, kind: AnyKind, spec: Any, *, resamples: int) -> Metrics:
     """The kind's metrics with bootstrap intervals; SHARES and ACCURACY with Wilson's intervals."""
-    own, shares = kind.metrics(scored.compared, spec), scored.shares()
+    arrays, measure = scored.compared, partial(kind.metrics, spec=spec)
+    if kind.items is not None and kind.items.metrics is not None:
+        arrays = {**arrays, **{f"{ITEMS}{name}": array for name, array in scored.items._asdict().items()}}
+        measure = partial(_measure_with_items, kind=kind, spec=spec)
+    own, shares = measure(arrays), scored.shares()
     ones = np.ones(len(scored), np.int64)
     proportions = shares | ({ACCURACY: Share(scored.right, ones, scored.cluster)} if ACCURACY in own else {})
-    resampled = bootstrap(
-        scored.compared, partial(kind.metrics, spec=spec), resamples=resamples, cluster=scored.cluster
-    )
+    resampled = bootstrap(arrays, measure, resamples=resamples, cluster=scored.cluster)
     without_items = {} if shares["coverage"].trials.any() else {"coverage": 0.0}
     return Metrics(
         values=own | {name: share.value for name, share in shares.items()} | without_items,
         intervals=resampled | {name: share.interval for name, share in proportions.items()},
     )
+
+
+def _measure_with_items(arrays: Mapping[str, Array], kind: AnyKind, spec: Any) -> dict[str, float]:
+    """The kind's metrics, also those that depend on which items are accepted, from what it compared and the items."""
+    items = Items(**{name: arrays[f"{ITEMS}{name}"] for name in Items._fields})
+    of_items: dict[str, float] = kind.items.metrics(arrays, items, spec)  # type: ignore[union-attr, misc]
+    return kind.metrics(arrays, spec) | of_items
 
 
 def choose_resamples(scored: ScoredAnswers) -> int:

@@ -21,6 +21,7 @@ from seehear.api import Recogniser
 from seehear.decoding.hypothesis import Hypothesis, Token
 from seehear.errors import DataError, InputError, UsageError
 from seehear.geometry import Geometry, Grid, Warp
+from seehear.measure.scored_answers import ScoredAnswers, compute_metrics
 from seehear.senses.hearing.plan import RATE_HZ
 from transcripts import CELL_S, TEXTS, make_ambiguous_raw, make_raw, plan_spec, tune_and_calibrate
 
@@ -160,6 +161,21 @@ def test_word_error_rate_of_a_worked_example() -> None:
     assert got["wer"] == pytest.approx(3 / 6)
     assert (got["substitutions"], got["insertions"], got["deletions"]) == pytest.approx((1 / 6, 1 / 6, 1 / 6))
     assert compared["correct"].tolist() == [False, False, False]
+
+
+def test_words_that_are_left_out_count_as_half_an_error() -> None:
+    """One of four words is missing, one is wrong; the unsure ones are given, or left out."""
+    spec = plan_spec()
+    heard = [Text((Word("take", confidence=0.9), Word("too", confidence=0.4), Word("pills", confidence=0.8)))]
+    scored = ScoredAnswers.of(TEXT, spec, heard, [Text.from_string("take two pills daily")])
+
+    def measure(least: float) -> float:
+        return compute_metrics(scored.accept_from(least, least), TEXT, spec, resamples=2).values["withheld_wer"]
+
+    assert measure(0.0) == pytest.approx((1 + 1) / 4), "as wer"
+    assert measure(0.5) == pytest.approx((0.5 + 1) / 4), "the wrong word is left out"
+    assert measure(0.85) == pytest.approx((2 * 0.5 + 1) / 4), "so is a right one"
+    assert measure(1.0) == pytest.approx((3 * 0.5 + 1) / 4)
 
 
 @given(st.lists(st.sampled_from("ab"), max_size=6), st.lists(st.sampled_from("ab"), max_size=6))

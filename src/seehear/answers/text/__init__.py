@@ -27,7 +27,7 @@ class TextKind(AnswerKind[TextSpec, Text]):
     Spec = TextSpec
     requires_full_input = True
 
-    items = ItemScoring(noun=Text.item, count=answer.count_items, score=metric.items)
+    items = ItemScoring(noun=Text.item, count=answer.count_items, score=metric.items, metrics=metric.abstention_metrics)
     prediction_sets = PredictionSets(
         noun="word",
         unit="words at a place",

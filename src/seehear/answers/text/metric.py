@@ -19,6 +19,7 @@ from seehear.answers.text.tuning import tune_weights
 
 Array = NDArray[Any]
 EDITS = ("replace", "insert", "delete")
+WITHHELD = 0.5  # of an error, for a word that is left out because it is unsure
 
 
 def headline(spec: TextSpec) -> Headline:
@@ -123,6 +124,19 @@ def metrics(compared: Mapping[str, Array], spec: TextSpec) -> dict[str, float]:
         "cer": float(compared["character_edits"].sum() / max(int(compared["characters"].sum()), 1)),
         **parts,
     }
+
+
+def abstention_metrics(compared: Mapping[str, Array], items: Items, spec: TextSpec) -> dict[str, float]:
+    """withheld_wer: wer if words that are not accepted are left out; each counts as half an error, right or wrong.
+
+    Lower is better; it equals wer if every word is accepted. Leaving out a word pays if it is more likely wrong than
+    right. {} for translations, whose words have no truth each.
+    """
+    if spec.translated:
+        return {}
+    given_wrong, left_out = items.mistakes().sum(), (items.number * ~items.accepted).sum()
+    errors = given_wrong + WITHHELD * left_out + compared["deleted"].sum()
+    return {"withheld_wer": float(errors / max(int(compared["words"].sum()), 1))}
 
 
 def pair_word_errors(truths: Sequence[str], texts: Sequence[str]) -> Iterator[tuple[str, str]]:
