@@ -30,11 +30,25 @@ PLACES = {"site", "hospital", "clinic", "location", "place", "study", "session",
 
 
 class Fact(NamedTuple):
-    """A property of all rows: codes (rows,) of its value, -1 where a row has none, and each value in words."""
+    """A property of all rows: codes (rows,) of its value, -1 where a row has none, and each value in words.
+
+    bounds  (values, 2) of a number in bins, the least and the greatest of each
+    """
 
     name: str
     codes: Indices
     values: Sequence[str]
+    bounds: NDArray[np.float64] | None = None
+
+    def describe(self, chosen: Indices) -> str:
+        """The values of some codes, the first three in words; neighbouring bins are one range."""
+        words = ["none" if code < 0 else self.values[code] for code in chosen.tolist()]
+        if self.bounds is not None:
+            own = np.sort(chosen[chosen >= 0])
+            runs = [run for run in np.split(own, np.flatnonzero(np.diff(own) > 1) + 1) if len(run)]
+            words = ["none"] * bool((chosen < 0).any())
+            words += [_describe_range(float(self.bounds[run[0], 0]), float(self.bounds[run[-1], 1])) for run in runs]
+        return " or ".join(words[:3]) + (" and others" if len(words) > 3 else "")
 
 
 class Shortcut(NamedTuple):
@@ -108,8 +122,9 @@ def _list_file_facts(each: ExaminedSense) -> Iterator[Fact]:
         return
     for name, words in each.sense.examiner.telltales.items():
         if name in each.measures:
-            codes, values = _bin(each.measures[name])
-            yield Fact(f"the {words}", np.append(codes, -1)[each.codes], values)
+            codes, bounds = _bin(each.measures[name])
+            values = [_describe_range(low, high) for low, high in bounds.tolist()]
+            yield Fact(f"the {words}", np.append(codes, -1)[each.codes], values, bounds)
     traits = dict.fromkeys(name for found in each.examinations if found for name in found.traits)
     for name in traits:
         numbers: dict[str, int] = {}
@@ -119,16 +134,19 @@ def _list_file_facts(each: ExaminedSense) -> Iterator[Fact]:
             yield Fact(f"the {name}", np.append(codes, -1)[each.codes], list(numbers))
 
 
-def _bin(values: NDArray[np.float64]) -> tuple[Indices, list[str]]:
-    """(codes (n,), the range of each): numbers in bins of equal counts; -1 for nan. Equal numbers share a bin."""
+def _bin(values: NDArray[np.float64]) -> tuple[Indices, NDArray[np.float64]]:
+    """(codes (n,), bounds (bins, 2)): numbers in bins of equal counts; -1 for nan. Equal numbers share a bin."""
     known = values[np.isfinite(values)]
     edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else np.zeros(0)
     codes = np.where(np.isfinite(values), np.searchsorted(edges, values, side="left"), -1)
-    ranges = [
-        (float(own.min()), float(own.max())) if len(own := values[codes == code]) else (0.0, 0.0)
-        for code in range(len(edges) + 1)
-    ]
-    return codes, [f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}" for low, high in ranges]
+    filled = np.unique(codes[codes >= 0])
+    bounds = [(values[codes == code].min(), values[codes == code].max()) for code in filled.tolist()]
+    codes = np.where(codes >= 0, np.searchsorted(filled, codes), -1)
+    return codes, np.array(bounds, np.float64).reshape(-1, 2)
+
+
+def _describe_range(low: float, high: float) -> str:
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
 def _choose_rows(examined: ExaminedTable) -> Indices:
@@ -158,12 +176,10 @@ def _report(fact: Fact, classes: Indices, names: Sequence[str], found: Shortcut)
     typical = np.flatnonzero(in_class > in_others)
     typical = typical[np.argsort(-(in_class - in_others)[typical], kind="stable")]
     shares = float(in_class[typical].sum()), float(in_others[typical].sum())
-    words = [fact.values[code - 1] if code else "none" for code in typical[:3].tolist()]
-    listed = " or ".join(words) + (" and others" if len(typical) > 3 else "")
     return Finding(
         "shortcut",
         "problem",
-        f"{fact.name} gives {names[found.label]!r} away: it is {listed} in {shares[0]:.0%} of its examples and in "
-        f"{shares[1]:.0%} of the others; a model may learn that instead",
+        f"{fact.name} gives {names[found.label]!r} away: it is {fact.describe(typical - 1)} in {shares[0]:.0%} of its "
+        f"examples and in {shares[1]:.0%} of the others; a model may learn that instead",
         figures={"informedness": round(found.given_away, 3), "in_class": shares[0], "in_others": shares[1]},
     )

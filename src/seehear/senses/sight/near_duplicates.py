@@ -25,7 +25,7 @@ MOST_CANDIDATES = 20  # for each picture, on average
 SAME = 0.987  # correlation of aligned pictures that are versions of one
 STEPS = 8  # of the alignment
 MOST_SCALE, MOST_SHIFT = 0.12, 0.08  # that a crop explains, as shares of the picture
-BLOCK, AT_ONCE = 256, 8192  # pictures whose frequencies are compared at once
+BLOCK, AT_ONCE = 256, 2048  # pictures whose frequencies are compared at once: 2 MB fit into a cache
 PAIRS_AT_ONCE = 2048  # that are aligned
 MIRRORED = "mirrored"
 
@@ -76,13 +76,15 @@ def _find_candidates(pictures: NDArray[np.uint8]) -> Iterator[Pairs]:
 
 def _compare_block(even: Floats, odd: Floats, top: int, left: int) -> tuple[Pairs, Floats]:
     """The similar pairs of the BLOCK of pictures from `top` and the AT_ONCE ones from `left`, and how similar."""
-    symmetric = even[top : top + BLOCK] @ even[left : left + AT_ONCE].T
-    signed = odd[top : top + BLOCK] @ odd[left : left + AT_ONCE].T
-    likeness = symmetric + np.abs(signed)
-    row, column = np.nonzero(likeness >= CANDIDATE)
+    likeness = odd[top : top + BLOCK] @ odd[left : left + AT_ONCE].T
+    np.abs(likeness, out=likeness)
+    likeness += even[top : top + BLOCK] @ even[left : left + AT_ONCE].T
+    row, column = np.divmod(np.flatnonzero(likeness >= CANDIDATE), likeness.shape[1])
     later = column + left > row + top
     row, column = row[later], column[later]
-    return Pairs(row + top, column + left, signed[row, column] < 0), likeness[row, column]
+    first, second = row + top, column + left
+    mirrored = np.einsum("pf,pf->p", odd[first], odd[second]) < 0
+    return Pairs(first, second, mirrored), likeness[row, column]
 
 
 def _concatenate(pairs: Sequence[Pairs]) -> Pairs:
@@ -121,7 +123,7 @@ def _split_frequencies(pictures: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     spectra -= usual
     variance = (np.square(spectra).sum(0) + PRIOR * prior) / (len(spectra) + PRIOR)
     spectra = _normalise(np.where(frequency > 0, spectra / (variance + 1e-12) ** 0.25, 0))
-    even, odd = spectra[:, :, ::2], spectra[:, :, 1::2]
+    even, odd = (np.ascontiguousarray(spectra[:, :, first::2]) for first in (0, 1))
     return even.reshape(len(spectra), -1), odd.reshape(len(spectra), -1)
 
 
