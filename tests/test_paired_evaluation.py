@@ -13,6 +13,7 @@ from PIL import Image
 
 import seehear
 import tiny
+from seehear.api import Recogniser
 from seehear.cli import run
 from seehear.errors import DataError, UsageError, WorseError
 from seehear.events import Event, Notice
@@ -127,6 +128,28 @@ def test_a_model_that_is_worse_is_refused(models: tuple[Path, Path], data: Path)
         found.refuse_worse()
     seehear.compare(*models, data, tolerate=0.01).refuse_worse()
     seehear.compare(*models[::-1], data).refuse_worse()  # without a tolerance, nothing is refused
+
+
+def test_add_writes_no_model_that_is_worse(
+    models: tuple[Path, Path],
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Adding classes is replaced by loading one of the two models."""
+    worse, better = models
+    out = tmp_path / "out.seehear"
+
+    def add(before: Path, after: Path, *flags: str) -> int:
+        monkeypatch.setattr(Recogniser, "add", lambda _self, _data, listen: seehear.load(after, listen=listen))
+        return run(["add", str(before), str(data), "-o", str(out), *flags])
+
+    assert add(better, worse, "--check", str(data)) == 1
+    assert not out.exists() and "the second is worse than tolerated: 0 of accuracy" in capsys.readouterr().err
+    assert add(worse, better, "--check", str(data), "--tolerate", "1%") == 0 and out.exists()
+    assert add(better, worse, "--tolerate", "1%") == 2
+    assert "--tolerate without examples to compare on. Next: name some with --check" in capsys.readouterr().err
 
 
 def test_the_report_shows_what_changed(models: tuple[Path, Path], data: Path, tmp_path: Path) -> None:

@@ -72,6 +72,17 @@ def test_small_groups_are_not_tested() -> None:
     assert compare_groups(wrong, rows_of([4, 56]), np.arange(60)) == {}
 
 
+def test_sums_drawn_at_once_are_distributed_as_those_of_permuted_labels() -> None:
+    random = np.random.default_rng(0)
+    label = np.repeat([0, 1, 2], [50, 30, 20])
+    wrong = (np.arange(100) % 7 == 0).astype(float)
+    units = worse_groups._make_units(wrong, label, np.arange(100))
+    _, at_once = worse_groups._draw_sums(units, 3)
+    permuted = np.array([np.bincount(random.permutation(label), wrong, 3) for _ in range(4000)])
+    assert at_once.mean(0) == pytest.approx(permuted.mean(0), abs=0.5)
+    assert at_once.std(0) == pytest.approx(permuted.std(0), rel=0.2)
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_permuting_keeps_what_was_counted(seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -14,11 +14,12 @@ from seehear.measure.multiplicity import adjust_by_maximum
 
 Array = NDArray[Any]
 MIN_EXAMPLES = 5  # smaller groups are only counted
-LEVEL = 0.08  # of evaluations without a difference, fewer than 1 in 10 claim one, whatever the number of groups
+LEVEL = 0.1  # of evaluations without a difference, at most 1 in 10 claims one, whatever the number of groups
 DEFICIT, POWER = 0.08, 0.8  # groups that are too small to find so large a difference so often are said to be small
 FEWEST_LEFT = 0.1  # where there are too few others, the number of examples is no longer increased
 PERMUTATIONS = 1999
 MIN_PERMUTATIONS = 199
+WHOLE = -1  # the stratum of people who are in one group; that of the others has their number
 MAX_PERMUTED = 5_000_000  # labels; bounds the time on large tables
 
 
@@ -77,17 +78,14 @@ def compare_groups(wrong: Array, groups: Mapping[str, Array], person: Array) -> 
     rows = np.concatenate([*tested.values()])
     label = np.repeat(np.arange(len(tested)), [*map(len, tested.values())])
     units = _make_units(wrong[rows].astype(np.float64), label, np.unique(person[rows], return_inverse=True)[1])
-    random = np.random.default_rng(0)
-    times = int(np.clip(MAX_PERMUTED // len(units.size), MIN_PERMUTATIONS, PERMUTATIONS))
-    labels = [units.label, *(_permute(units, random) for _ in range(times))]
-    summed = [_sum_up(units, each, len(tested)) for each in labels]
-    excess, others = np.array([more for more, _ in summed]), summed[0][1]
-    spread = excess[1:].std(0)
+    excess, others = _find_excess(*_sum_up(units, units.label, len(tested)))
+    by_chance, _ = _find_excess(*_draw_sums(units, len(tested)))
+    spread = by_chance.std(0)
     spread[spread == 0] = np.inf
-    p_values = adjust_by_maximum(excess[0] / spread, excess[1:] / spread)
+    p_values = adjust_by_maximum(excess / spread, by_chance / spread)
     return {
         name: Compared(len(tested[name]), float(other + more), float(other), float(p_value))
-        for name, other, more, p_value in zip(tested, others, excess[0], p_values, strict=True)
+        for name, other, more, p_value in zip(tested, others, excess, p_values, strict=True)
     }
 
 
@@ -115,7 +113,7 @@ def _make_units(wrong: Array, label: Array, person: Array) -> Units:
     alone = mixed[person]
     people = np.flatnonzero(~mixed & (np.bincount(person, minlength=len(mixed)) > 0))
     whole = np.bincount(person, minlength=len(mixed))[people], np.bincount(person, wrong, len(mixed))[people]
-    stratum = np.concatenate([np.full(len(people), -1), person[alone]])
+    stratum = np.concatenate([np.full(len(people), WHOLE), person[alone]])
     order = np.argsort(stratum, kind="stable")
     return Units(
         np.concatenate([whole[0], np.ones(alone.sum())])[order],
@@ -131,8 +129,29 @@ def _permute(units: Units, random: np.random.Generator) -> Array:
     return units.label[np.lexsort((random.random(len(units.label)), units.stratum))]
 
 
+def _draw_sums(units: Units, groups: int) -> tuple[Array, Array]:
+    """The examples (times, groups) of each group, and its wrong answers, with permuted labels.
+
+    For single examples, the numbers of wrong answers are drawn at once: their distribution is hypergeometric.
+    """
+    random = np.random.default_rng(0)
+    if units.stratum[-1] == WHOLE and (units.size == 1).all():
+        size = np.bincount(units.label, minlength=groups)
+        return size, random.multivariate_hypergeometric(size, int(units.wrong.sum()), PERMUTATIONS)
+    times = int(np.clip(MAX_PERMUTED // len(units.size), MIN_PERMUTATIONS, PERMUTATIONS))
+    sums = [_sum_up(units, _permute(units, random), groups) for _ in range(times)]
+    return np.array([size for size, _ in sums]), np.array([wrong for _, wrong in sums])
+
+
 def _sum_up(units: Units, label: Array, groups: int) -> tuple[Array, Array]:
-    """(groups,) how much higher the share of wrong answers is than that of the others, and the latter."""
-    size, wrong = (np.bincount(label, each, groups) for each in (units.size, units.wrong))
-    others = (wrong.sum() - wrong) / (size.sum() - size)
+    """The examples (groups,) of each group, and its wrong answers."""
+    return np.bincount(label, units.size, groups), np.bincount(label, units.wrong, groups)
+
+
+def _find_excess(size: Array, wrong: Array) -> tuple[Array, Array]:
+    """How much higher each group's share of wrong answers is than that of the others, and the latter.
+
+    size, wrong   (..., groups) the examples, and their wrong answers
+    """
+    others = (wrong.sum(-1, keepdims=True) - wrong) / (size.sum(-1, keepdims=True) - size)
     return wrong / size - others, others
