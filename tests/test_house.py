@@ -72,7 +72,7 @@ MAY_IMPORT = {
     "demo": FLOOR | {"files", "events"},
     "serve": LEFT
     | {"__init__", "api", "runtime", "results", "inputs", "events", "starts", "similarity", "projects"}
-    | {"encoders"},
+    | {"encoders", "papers"},
 }
 DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs
 

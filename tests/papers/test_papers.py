@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import tiny
 from learning import recipe_for
+from made_projects import make_project
 from seehear.answers import ANSWERS
 from seehear.audit import AuditLog, verify
 from seehear.cli import run
@@ -27,7 +28,7 @@ from seehear.papers.facts import NOT_MEASURED
 from seehear.papers.sensitive_topics import EMOTIONS, LEARNERS, MEDICINE, find_topics
 from seehear.recipe import Provenance, Recipe, Training
 from seehear.runtime.bundle import Bundle, write_bundle
-from serving import picture_file
+from serving import client, picture_file, registry
 
 SHA256 = "0123456789abcdef" * 4
 ORIGIN = Provenance(examples=271, data_sha256="fedcba98" * 8, processor_s=4321.0, energy_j=54_321.0)
@@ -241,3 +242,16 @@ def test_the_hash_of_data_is_that_of_its_contents(tmp_path):
             (tmp_path / folder / f"{name}.png").write_bytes(picture_file(brightness))
         hashes.append(hash_data([open_unlabelled(tmp_path / folder, ("image",), tmp_path / f"{folder}-unpacked")]))
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_the_page_of_a_version_offers_both(tmp_path):
+    with make_project(tmp_path / "home") as project:
+        project.versions.add(make_bundle())
+    with client(registry(), projects=tmp_path / "home") as served:
+        page = served.get("/p/boards/model/1").text
+        for address, beginning in (("card", "---\nlicense:"), ("dossier", "# Dossier of boards-1")):
+            assert f'href="/p/boards/model/1/{address}"' in page
+            answered = served.get(f"/p/boards/model/1/{address}")
+            assert answered.status_code == 200
+            assert answered.text.startswith(beginning)
+            assert "attachment" in answered.headers["content-disposition"]

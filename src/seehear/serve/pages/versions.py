@@ -11,7 +11,10 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 
 from seehear.errors import WorseError
 from seehear.files import MODEL_SUFFIX
+from seehear.papers import render_model_card
+from seehear.papers.dossier import gather, render_markdown
 from seehear.projects.versions import Version
+from seehear.runtime.bundle import Bundle, read_bundle
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.hundred import Hundred, find_hundred
@@ -99,14 +102,38 @@ def file(request: Request, slug: str, number: int) -> Response:
     return FileResponse(path, filename=f"{project.slug}-{number}{MODEL_SUFFIX}", media_type="application/octet-stream")
 
 
+@router.get("/p/{slug}/model/{number}/card")
+def hub_card(request: Request, slug: str, number: int) -> Response:
+    """The model card in the format of the Hugging Face hub. Raises BundleError if the model file is damaged."""
+    version, bundle = _read(request, slug, number)
+    text = render_model_card(f"{slug}-{number}", bundle, version.sha256)
+    return _download(text, "README.md", "text/markdown")
+
+
+@router.get("/p/{slug}/model/{number}/dossier")
+def dossier(request: Request, slug: str, number: int) -> Response:
+    """What an auditor asks, to be filled in. Raises BundleError if the model file is damaged."""
+    version, bundle = _read(request, slug, number)
+    text = render_markdown(gather(f"{slug}-{number}", bundle, version.sha256, None, ()))
+    return _download(text, f"{slug}-{number}-dossier.md", "text/markdown")
+
+
 @router.get("/p/{slug}/model/{number}/report")
 def report(request: Request, slug: str, number: int) -> Response:
     """The report, to keep: it has styles of its own, which the policy of these pages refuses. With many examples, it
     takes a while."""
     project = find_project(request, slug)
     content = project.versions.report(number)
-    name = f"{project.slug}-{number}-report.html"
-    return Response(content, media_type="text/html", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return _download(content, f"{project.slug}-{number}-report.html", "text/html")
+
+
+def _read(request: Request, slug: str, number: int) -> tuple[Version, Bundle]:
+    project = find_project(request, slug)
+    return project.versions.get(number), read_bundle(project.versions.check_file(number))
+
+
+def _download(content: str | bytes, name: str, media_type: str) -> Response:
+    return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def hundred_of(version: Version) -> Hundred | None:
