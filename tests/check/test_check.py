@@ -14,9 +14,12 @@ from PIL import Image
 
 from photos import photo, save_photos
 from seehear.check import CheckReport, Finding, check, open_checked
+from seehear.check.checks import ask_checks
+from seehear.check.examined import examine_table
 from seehear.cli import run
+from seehear.datasets import open_labelled
 from seehear.errors import UsageError
-from seehear.events import Event, Notice
+from seehear.events import Event, Notice, ignore_events
 
 CATS, DOGS = range(12), range(100, 112)
 
@@ -246,6 +249,20 @@ def test_training_is_told_in_a_few_sentences(pets: Path) -> None:
     said = [event.text for event in events if isinstance(event, Notice) and event.text.startswith("check: ")]
     assert len(said) == 1
     assert said[0].startswith("check: 1 example is in the table with several answers: cat/3.png")
+
+
+def test_senses_that_only_training_reads_are_not_examined(pets: Path) -> None:
+    table = open_labelled(pets, None, None, pets.parent / "workspace")
+    report = ask_checks(examine_table(table, [], ignore_events))
+    assert {finding.kind for finding in report.findings} == {"classes", "how the table was read"}
+
+
+def test_pictures_without_answers_are_checked_too(pets: Path) -> None:
+    shutil.copytree(pets / "cat", pets.parent / "unsorted")
+    shutil.copy(pets / "cat/3.png", pets.parent / "unsorted/copy.png")
+    found = find(check(pets.parent / "unsorted", fix=pets.parent / "fixed.csv"), "duplicates")
+    assert places(found) == ["copy.png"]
+    assert len(read(pets.parent / "fixed.csv")) == 12
 
 
 def test_an_archive_cannot_be_corrected(pets: Path, tmp_path: Path) -> None:

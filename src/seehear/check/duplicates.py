@@ -52,6 +52,8 @@ def find_duplicates(examined: ExaminedTable) -> Iterator[Finding]:
 
 def group_versions(examined: ExaminedTable) -> list[Alike]:
     """The groups of two rows or more that are alike in every sense they have."""
+    if not examined.senses:
+        return []
     versions, contents = zip(*(_encode_inputs(each) for each in examined.senses.values()), strict=True)
     rows = [
         np.stack([np.append(codes, -1)[each.codes] for codes, each in zip(some, examined.senses.values(), strict=True)])
