@@ -164,8 +164,10 @@ class Recogniser:
         """
         from seehear.explain.explain import explain
 
+        found = explain(self.predictor, one, PredictOptions(**options), of=of)
+        self._log.one(lambda _: found.prediction, one)
         similar = () if examples is None else self.similar(one, examples, top=MOST_LIKE)
-        return replace(explain(self.predictor, one, PredictOptions(**options), of=of), similar=tuple(similar))
+        return replace(found, similar=tuple(similar))
 
     def similar(
         self, query: Any, inputs: str | Path | Iterable[Any], *, top: int = 10, listen: Listener = ignore_events

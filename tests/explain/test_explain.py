@@ -125,6 +125,13 @@ def test_the_shares_of_the_senses_add_up() -> None:
     assert "What the senses contribute" in str(found)
 
 
+def test_an_explained_answer_is_logged_like_any_other(tmp_path: Path) -> None:
+    recogniser = Recogniser(cues.bundle())
+    recogniser.log_to(tmp_path / "answers.log")
+    recogniser.explain(np.asarray(cues.picture((28, 30))))
+    assert "marked" in (tmp_path / "answers.log").read_text()
+
+
 @pytest.mark.parametrize(("kind", "senses"), PAIRS, ids=str)
 def test_every_answer_by_every_sense_is_explained(kind: str, senses: tuple[str, ...], tmp_path: Path) -> None:
     digits_table(tmp_path, {"label": PARITY["label"][:1]}, senses)
