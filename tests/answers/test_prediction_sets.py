@@ -66,10 +66,10 @@ def test_independent_truths_have_the_exact_bound_of_split_conformal_prediction(
 
 @pytest.mark.parametrize("n", [40, 200])
 def test_the_coverage_is_kept_in_nearly_all_runs(n: int) -> None:
-    """Scores are uniform, so a threshold is its own coverage. 95 % of runs keep it; 400 runs err by 1 point."""
+    """Scores are uniform, so a threshold is its own coverage. 98 % of runs keep it; 400 runs err by a point."""
     random = np.random.default_rng(0)
     coverage = np.array([least_threshold(bounds_of(random.random(n)), 0.9) for _ in range(400)])
-    assert (coverage < 0.9).mean() <= 0.08
+    assert (coverage < 0.9).mean() <= 0.04
     assert coverage.mean() < 0.98, "sets are not larger than they need to be"
 
 

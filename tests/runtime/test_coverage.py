@@ -52,12 +52,12 @@ def test_each_class_may_have_a_coverage_of_its_own() -> None:
         (
             PredictOptions(coverage=0.99),
             "60 held-out examples cannot promise a coverage of 99 %. Allowed: at most 95 %. "
-            "Next: hold out 239 more, or ask for less.",
+            "Next: hold out 330 more, or ask for less.",
         ),
         (
             PredictOptions(coverage=0.9, each_class=True),
             "60 held-out examples cannot promise a coverage of 90 % for 'bright'. Allowed: at most 60 % for 'bright'. "
-            "Next: hold out 23 more, or ask for less.",
+            "Next: hold out 32 more, or ask for less.",
         ),
     ],
 )

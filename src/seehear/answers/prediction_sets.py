@@ -24,7 +24,7 @@ from seehear.errors import UsageError
 Array = NDArray[Any]
 SpecT = TypeVar("SpecT")
 AnswerT = TypeVar("AnswerT")
-COVERAGE_LEVEL = 0.95  # confidence of a promised coverage
+COVERAGE_LEVEL = 0.98  # confidence of a promised coverage
 MOST_POINTS = 200  # of a curve
 LARGEST_MISSED = 0.5  # share that is missed at the smallest threshold of a curve
 EVERY_CLASS = ""  # the stratum of all true things
