@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import accuracy, scenes, starts, transcripts
+from benchmarks import accuracy, guarantees, scenes, starts, transcripts
 from benchmarks.data import DATA
 
 RANDOM = ("--start", "none")  # these are compared with other networks with random weights
@@ -16,6 +16,7 @@ COMMANDS = (
     | {name: ("benchmarks.transcripts", name, *RANDOM) for name in transcripts.TASKS}
     | {name: ("benchmarks.scenes", name, *RANDOM) for name in scenes.TASKS}
     | {f"starts-{name}": ("benchmarks.starts", name) for name in starts.TASKS}
+    | {f"guarantees-{name}": ("benchmarks.guarantees", name) for name in guarantees.TASKS}
     | {
         "fsdd-speakers": ("benchmarks.speakers", *RANDOM),
         "live": ("benchmarks.live", *RANDOM),

@@ -80,7 +80,7 @@ def answer_test(model: Recogniser, examples: Examples, seed: int) -> Answered:
         table = table.take(rows.tolist())
         truths = [LABEL.read(row.answer or "", model.recipe.answer) for row in table]
         answers = predict_table(model.predictor, table, truths, DEFAULT, Log()).answers
-    return Answered(model.recipe.answer, _objects(answers), _objects(truths))
+    return Answered(model.recipe.answer, to_objects(answers), to_objects(truths))
 
 
 def check(calibrating: Answered, new: Answered) -> Checked:
@@ -145,7 +145,7 @@ def _judge(answered: Answered) -> tuple[Array, Array]:
     return np.array([answer.confidence for answer in answered.answers]), np.array(right)
 
 
-def _objects(labels: Sequence[Label]) -> Array:
+def to_objects(labels: Sequence[Label]) -> Array:
     array = np.empty(len(labels), object)
     array[:] = labels
     return array

@@ -8,13 +8,14 @@ from collections import Counter
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
 import tiny
-from benchmarks import accuracy, budget, results, scenes, starts, table
+from benchmarks import accuracy, budget, guarantees, results, scenes, starts, table
 from benchmarks.__main__ import COMMANDS
 from benchmarks.accuracy import TASKS, task_named
 from benchmarks.budget import Sitting, parse_arguments
@@ -28,6 +29,7 @@ from benchmarks.spoken import Spoken, recordings
 from benchmarks.transcripts import evaluate_texts
 from benchmarks.zero_shot import Transcript, figures, fit
 from seehear.answers.kind import Headline
+from seehear.answers.label import Label, LabelSpec
 from seehear.answers.text import Text, Word
 from seehear.measure.groups import Group
 from seehear.measure.robustness import Robustness, Severities
@@ -316,3 +318,20 @@ def test_confidences_without_training_are_fitted_on_some_speakers_and_tested_on_
     assert found["calibration error of the words (ece)"] < found["the same with the decoder's own confidences"]
     assert found["error among accepted words"] < found["word error rate (wer)"]
     assert (found["computing time as a share of real time, one core"], found["peak memory"]) == (0.25, 600)
+
+
+def test_promises_are_checked_on_answers_that_did_not_calibrate_them() -> None:
+    """A calibrated recogniser of two classes keeps them; one whose confidences are all alike answers nothing."""
+    random, spec = np.random.default_rng(0), LabelSpec(classes=("a", "b"), several=False, counts=(1, 1))
+    sure = random.beta(8, 1, 600).clip(0.51, 0.99)
+    truths = [Label(("a",) if right else ("b",)) for right in random.random(600) < sure]
+
+    def check_all(confidences: Any) -> Any:
+        answers = [Label(("a",), confidence=p, probabilities=(p, 1 - p)) for p in confidences]
+        answered = guarantees.Answered(spec, guarantees.to_objects(answers), guarantees.to_objects(truths))
+        return guarantees.check(answered.take(np.arange(300)), answered.take(np.arange(300, 600)))
+
+    known = check_all(sure)
+    assert known.coverage >= 0.88 and 1 <= known.size <= 2
+    assert known.accepted > 0.2 and known.wrong < 0.08
+    assert check_all(np.full(600, 0.8)).accepted == 0
