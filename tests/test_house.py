@@ -58,7 +58,7 @@ MAY_IMPORT = {
     "similarity": LEFT | {"runtime", "events"},
     "explain": LEFT | {"runtime", "similarity"},
     "datasets": LEFT | {"table", "events"},
-    "check": LEFT | {"table", "datasets", "runtime", "results", "events"},
+    "check": LEFT | {"table", "datasets", "measure", "runtime", "results", "events", "planning", "learn"},
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "robustness"},
     "paired_evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "evaluation"},
     "papers": LEFT | {"measure", "runtime", "starts", "__init__"},

@@ -25,6 +25,7 @@ from seehear.answers.doubt import Doubt
 from seehear.answers.prediction_sets import PredictionSets
 from seehear.answers.quantity import Quantity
 from seehear.answers.regions import DrawnRegions as DrawnRegions
+from seehear.answers.suspect import Suspect
 from seehear.decoding.autoregressive import RunDecoder as RunDecoder
 from seehear.errors import UsageError
 from seehear.geometry import Geometry, Grid
@@ -124,6 +125,10 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
 
     def find_doubts(self, cells: Sequence[str], grids: Sequence[Sequence[Grid]]) -> Iterable[Doubt]:
         """Truths of a column that may be wrong, without a model; `grids` has the extents of the inputs of each row."""
+        return ()
+
+    def find_suspects(self, answers: Sequence[AnswerT], truths: Sequence[AnswerT], spec: SpecT) -> Iterable[Suspect]:
+        """Truths that are probably wrong, from answers of models that have not learned from these examples."""
         return ()
 
     # From the head's arrays to an answer

@@ -26,41 +26,48 @@ ABSENT = -10.0  # logit of a class without examples
 class LinearProbe(NamedTuple):
     """outputs = weight @ ((features - mean) / std) + bias, of shapes (C, F), (F,), (F,) and (C,).
 
-    out_of_fold   (n, C) the cross-validated outputs for each example; None with too few examples
+    penalty       L2, relative to the mean loss on standardised features
+    out_of_fold   (n, C) the cross-validated outputs for each example; None with too few examples, or a given penalty
     """
 
     mean: Array
     std: Array
     weight: Array
     bias: Array
+    penalty: float
     out_of_fold: Array | None
 
 
-def fit_classes(features: Array, classes: Array, groups: Array) -> LinearProbe:
-    """Multinomial logistic regression: features (n, F), one-hot classes (n, C), groups (n,). Outputs are logits."""
-    return _fit(features, classes, groups, _fit_softmax, _cross_entropy)
+def fit_classes(features: Array, classes: Array, groups: Array, penalty: float | None = None) -> LinearProbe:
+    """Multinomial logistic regression: features (n, F), one-hot classes (n, C), groups (n,). Outputs are logits.
+
+    The penalty is chosen by cross-validation unless it is given, here and below.
+    """
+    return _fit(features, classes, groups, penalty, _fit_softmax, _cross_entropy)
 
 
-def fit_class_sets(features: Array, classes: Array, groups: Array) -> LinearProbe:
+def fit_class_sets(features: Array, classes: Array, groups: Array, penalty: float | None = None) -> LinearProbe:
     """Logistic regression for each class separately: features (n, F), multi-hot classes (n, C), groups (n,)."""
-    return _fit(features, classes, groups, _fit_sigmoids, _binary_cross_entropy)
+    return _fit(features, classes, groups, penalty, _fit_sigmoids, _binary_cross_entropy)
 
 
-def fit_numbers(features: Array, values: Array, groups: Array) -> LinearProbe:
+def fit_numbers(features: Array, values: Array, groups: Array, penalty: float | None = None) -> LinearProbe:
     """Ridge regression: features (n, F), values (n,), groups (n,). The outputs are (n, 1)."""
-    return _fit(features, values[:, None], groups, _fit_ridge, _squared_error)
+    return _fit(features, values[:, None], groups, penalty, _fit_ridge, _squared_error)
 
 
-def _fit(features: Array, targets: Array, groups: Array, fit: Fit, loss: Loss) -> LinearProbe:
+def _fit(features: Array, targets: Array, groups: Array, penalty: float | None, fit: Fit, loss: Loss) -> LinearProbe:
     import sklearn.linear_model  # noqa: F401 - the limit below only reaches libraries that are loaded
     from threadpoolctl import threadpool_limits
 
     mean, std = features.mean(0), features.std(0) + EPSILON
     with threadpool_limits(1):  # the products are small: several threads would mostly wait
         coordinates, directions = _rotate((features - mean) / std)
-        penalty, out_of_fold = _choose_penalty(coordinates, targets, groups, fit, loss)
+        out_of_fold = None
+        if penalty is None:
+            penalty, out_of_fold = _choose_penalty(coordinates, targets, groups, fit, loss)
         weight, bias = fit(coordinates, targets, penalty)
-    return LinearProbe(mean, std, weight @ directions, bias, out_of_fold)
+    return LinearProbe(mean, std, weight @ directions, bias, penalty, out_of_fold)
 
 
 def _rotate(features: Array) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from seehear.check.answers import find_doubtful_answers
 from seehear.check.classes import count_classes
 from seehear.check.corrections import write_corrected
+from seehear.check.deep import UNSUSPECTED, look_deeper
 from seehear.check.duplicates import find_duplicates
 from seehear.check.examined import ExaminedTable, examine_table
 from seehear.check.files import find_unreadable
@@ -35,27 +36,32 @@ CHECKS: tuple[Check, ...] = (
     find_personal_data,
 )
 NEVER_LOOKED_FOR = (
-    "wrong answers that no duplicate contradicts",
+    UNSUSPECTED,
     "whether the examples are like those that the model will meet",
     "faces, voices, names and other personal data in what is shown or said",
     "whether you may use the data: consent, licences, copyright",
 )
 
 
-def check(
+def check(  # noqa: PLR0913 - one argument for each option
     data: Location,
     *,
     answer: str | None = None,
     senses: Sequence[str] | None = None,
+    deep: bool = False,
+    minutes: float | None = None,
     report: str | Path | None = None,
     fix: str | Path | None = None,
     listen: Listener = ignore_events,
 ) -> CheckReport:
-    """Find what is wrong with a folder or table of examples, without training.
+    """Find what is wrong with a folder or table of examples.
 
-    report  a folder for a page with all findings, with pictures and sounds
-    fix     where to write a corrected table (csv), with the reason in each row that differs; rows that are taken out
-            go to a second table beside it. The original is never changed
+    deep     also fit models to parts of the examples and let them answer the others: for answers that are probably
+             wrong, and for how much more examples would help. Takes up to as long as a training
+    minutes  for the trainings of a deep check; chosen from the data by default
+    report   a folder for a page with all findings, with pictures and sounds
+    fix      where to write a corrected table (csv), with the reason in each row that differs; rows that are taken out
+             go to a second table beside it. The original is never changed
 
     Inputs that cannot be read are findings. Raises DataError if no row can be used, and UsageError for a fix of an
     archive, as its files are only unpacked while it is checked.
@@ -67,6 +73,8 @@ def check(
         if fix is not None and table.root.is_relative_to(workspace):
             raise UsageError("an archive cannot be corrected", where=str(data), hint="unpack it, and check the folder")
         checked = check_table(table, listen)
+        if deep:
+            checked = look_deeper(table, checked, minutes, workspace, listen)
         if report is not None:
             from seehear.check.page import write_page  # which needs Jinja
 

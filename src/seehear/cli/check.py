@@ -12,8 +12,17 @@ from seehear.cli.display import Display
 from seehear.escaping import escape_unprintable, to_json_line
 
 
-def check(
+def check(  # noqa: PLR0913 - one argument for each flag
     data: options.Data,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep",
+            help="Also fit models to parts of the examples and let them answer the others: for answers that are "
+            "probably wrong, and for how much more examples would help. Takes up to as long as a training.",
+        ),
+    ] = False,
+    minutes: options.Minutes = None,
     json: options.Json = False,
     report: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write an HTML report with the pictures and sounds concerned.")
@@ -38,7 +47,10 @@ def check(
         checked = doctor.check(
             options.require_existing(data),
             listen=display,
-            **options.drop_unset(report=report, fix=fix, answer=answer, senses=options.split_names(senses)),
+            deep=deep,
+            **options.drop_unset(
+                minutes=minutes, report=report, fix=fix, answer=answer, senses=options.split_names(senses)
+            ),
         )
         if report is not None:
             display.say(f"Report: {report / 'index.html'}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,18 +32,23 @@ def bootstrap(
     1997, 3.8). The interval is (nan, nan) if a metric is undefined or the same in every resample, which says nothing
     about other examples.
     """
-    random = np.random.default_rng(seed)
     rows = len(next(iter(compared.values())))
-    clusters = [] if cluster is None else _rows_by_cluster(cluster)
     resampled: dict[str, list[float]] = {}
-    for _ in range(resamples):
-        if MIN_CLUSTERS <= len(clusters) < rows:
-            drawn = np.concatenate([clusters[i] for i in random.integers(0, len(clusters), len(clusters))])
-        else:
-            drawn = random.integers(0, rows, rows)
+    for drawn in draw_resamples(rows, cluster, resamples, seed=seed):
         for name, value in metrics({key: array[drawn] for key, array in compared.items()}).items():
             resampled.setdefault(name, []).append(value)
     return {name: _find_middle(np.array(values), middle) for name, values in resampled.items()}
+
+
+def draw_resamples(rows: int, cluster: Array | None, resamples: int, *, seed: int = 0) -> Iterator[Array]:
+    """Rows drawn with replacement; whole clusters, from MIN_CLUSTERS on, if `cluster` (rows,) says which."""
+    random = np.random.default_rng(seed)
+    clusters = [] if cluster is None else _rows_by_cluster(cluster)
+    for _ in range(resamples):
+        if MIN_CLUSTERS <= len(clusters) < rows:
+            yield np.concatenate([clusters[i] for i in random.integers(0, len(clusters), len(clusters))])
+        else:
+            yield random.integers(0, rows, rows)
 
 
 def wilson(hits: int, trials: int, effective_size: float | None = None) -> Interval:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seehear.answers.boxes import answer, doubts, drawing, explain, metric, prediction_set
+from seehear.answers.boxes import answer, doubts, drawing, explain, metric, prediction_set, suspects
 from seehear.answers.boxes.answer import Boxes as Boxes
 from seehear.answers.boxes.answer import BoxesSpec as BoxesSpec
 from seehear.answers.boxes.box import Box as Box
@@ -47,6 +47,7 @@ class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
     find_doubts = staticmethod(doubts.find_doubts)
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)
+    find_suspects = staticmethod(suspects.find_suspects)
     raw_shapes = staticmethod(answer.raw_shapes)
     to_answer = staticmethod(answer.to_answer)
     n_best = staticmethod(answer.n_best)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from seehear.answers.class_names import ClassExtension
 from seehear.answers.class_rates import ClassRates
 from seehear.answers.kind import AnswerKind
-from seehear.answers.label import answer, explain, metric, prediction_set
+from seehear.answers.label import answer, explain, metric, prediction_set, suspects
 from seehear.answers.label.answer import Label as Label
 from seehear.answers.label.answer import LabelSpec as LabelSpec
 from seehear.answers.prediction_sets import PredictionSets
@@ -45,6 +45,7 @@ class LabelKind(AnswerKind[LabelSpec, Label]):
     read = staticmethod(answer.read)
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)
+    find_suspects = staticmethod(suspects.find_suspects)
     raw_shapes = staticmethod(answer.raw_shapes)
     to_answer = staticmethod(answer.to_answer)
     quantities = staticmethod(explain.list_quantities)

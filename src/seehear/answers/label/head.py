@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seehear.answers.head_layers import Pool, load_probe
-from seehear.answers.linear_probe import fit_class_sets, fit_classes
+from seehear.answers.linear_probe import USUAL_PENALTY, fit_class_sets, fit_classes
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
 from seehear.layers.parameter_groups import ParameterGroups, head_parameters
@@ -32,6 +32,7 @@ class Head(nn.Module):
         self.several = spec.several
         self.pool = Pool(widths[-1])
         self.norm = nn.LayerNorm(self.pool.width)
+        self.penalty = USUAL_PENALTY  # of the last fit
         self.classify = Float32Linear(self.pool.width, len(spec.classes))
         nn.init.zeros_(self.classify.weight)
 
@@ -39,7 +40,11 @@ class Head(nn.Module):
         return head_parameters(self)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
-        return {"logits": self.classify(self.extract_features(cells))}
+        return self.apply_last_layer(self.extract_features(cells))
+
+    def apply_last_layer(self, features: Tensor) -> dict[str, Tensor]:
+        """From what `extract_features` gives."""
+        return {"logits": self.classify(features)}
 
     def extract_features(self, cells: Cells) -> Tensor:
         """The inputs (B, F) of the last layer."""
@@ -54,13 +59,16 @@ class Head(nn.Module):
         grown.bias.copy_(torch.cat([self.classify.bias, bias]))
         self.classify = grown
 
-    def fit_probe(self, features: Tensor, target: dict[str, Tensor], groups: Array) -> dict[str, Array] | None:
+    def fit_probe(
+        self, features: Tensor, target: dict[str, Tensor], groups: Array, penalty: float | None = None
+    ) -> dict[str, Array] | None:
         """Fit the last layers to the features (n, F) of an untrained head, by logistic regression.
 
-        Returns the cross-validated logits (n, C) of each example; None with too few examples.
+        Returns the cross-validated logits (n, C) of each example; None with too few examples, or a given penalty.
         """
         fit = fit_class_sets if self.several else fit_classes
-        probe = fit(features.double().numpy(), target["classes"].double().numpy(), groups)
+        probe = fit(features.double().numpy(), target["classes"].double().numpy(), groups, penalty)
+        self.penalty = probe.penalty
         load_probe(probe, self.norm, self.classify)
         return None if probe.out_of_fold is None else {"logits": probe.out_of_fold}
 

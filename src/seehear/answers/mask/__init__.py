@@ -5,7 +5,7 @@ from __future__ import annotations
 from seehear.answers.capabilities import ItemScoring, Spatial
 from seehear.answers.class_rates import ClassRates
 from seehear.answers.kind import AnswerKind
-from seehear.answers.mask import answer, drawing, explain, metric, prediction_set, spec
+from seehear.answers.mask import answer, drawing, explain, metric, prediction_set, spec, suspects
 from seehear.answers.mask.answer import Mask as Mask
 from seehear.answers.mask.spec import MaskSpec as MaskSpec
 from seehear.answers.mask.tracking import AreaTracker
@@ -46,6 +46,7 @@ class MaskKind(AnswerKind[MaskSpec, Mask]):
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)
     check = staticmethod(answer.check)
+    find_suspects = staticmethod(suspects.find_suspects)
     raw_shapes = staticmethod(answer.raw_shapes)
     to_answer = staticmethod(answer.to_answer)
     quantities = staticmethod(explain.list_quantities)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seehear.answers.kind import AnswerKind
 from seehear.answers.prediction_sets import PredictionSets
-from seehear.answers.score import answer, doubts, explain, metric, prediction_set
+from seehear.answers.score import answer, doubts, explain, metric, prediction_set, suspects
 from seehear.answers.score.answer import Score as Score
 from seehear.answers.score.answer import ScoreSpec as ScoreSpec
 
@@ -27,6 +27,7 @@ class ScoreKind(AnswerKind[ScoreSpec, Score]):
     find_doubts = staticmethod(doubts.find_doubts)
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)
+    find_suspects = staticmethod(suspects.find_suspects)
     raw_shapes = staticmethod(answer.raw_shapes)
     to_answer = staticmethod(answer.to_answer)
     quantities = staticmethod(explain.list_quantities)

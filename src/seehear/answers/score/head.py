@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seehear.answers.head_layers import Pool, load_probe
-from seehear.answers.linear_probe import fit_numbers
+from seehear.answers.linear_probe import USUAL_PENALTY, fit_numbers
 from seehear.geometry import Cells
 from seehear.layers.linear import Float32Linear
 from seehear.layers.parameter_groups import ParameterGroups, head_parameters
@@ -31,6 +31,7 @@ class Head(nn.Module):
         super().__init__()
         self.pool = Pool(widths[-1])
         self.norm = nn.LayerNorm(self.pool.width)
+        self.penalty = USUAL_PENALTY  # of the last fit
         self.regress = Float32Linear(self.pool.width, 2)
         nn.init.zeros_(self.regress.weight)
 
@@ -38,7 +39,11 @@ class Head(nn.Module):
         return head_parameters(self)
 
     def forward(self, cells: Cells) -> dict[str, Tensor]:
-        mean, log_scale = self.regress(self.extract_features(cells)).unbind(1)
+        return self.apply_last_layer(self.extract_features(cells))
+
+    def apply_last_layer(self, features: Tensor) -> dict[str, Tensor]:
+        """From what `extract_features` gives."""
+        mean, log_scale = self.regress(features).unbind(1)
         low, high = LOG_SCALE_RANGE
         return {"mean": mean, "log_scale": low + (high - low) * torch.sigmoid(log_scale)}
 
@@ -47,13 +52,16 @@ class Head(nn.Module):
         features: Tensor = self.norm(self.pool(cells))
         return features
 
-    def fit_probe(self, features: Tensor, target: dict[str, Tensor], groups: Array) -> dict[str, Array] | None:
+    def fit_probe(
+        self, features: Tensor, target: dict[str, Tensor], groups: Array, penalty: float | None = None
+    ) -> dict[str, Array] | None:
         """Fit the last layers to the features (n, F) of an untrained head, by ridge regression.
 
         All examples get the same spread. Returns the cross-validated mean and log_scale (n,) of each example; None with
-        too few examples.
+        too few examples, or a given penalty.
         """
-        probe = fit_numbers(features.double().numpy(), target["value"].double().numpy(), groups)
+        probe = fit_numbers(features.double().numpy(), target["value"].double().numpy(), groups, penalty)
+        self.penalty = probe.penalty
         load_probe(probe, self.norm, self.regress)
         if probe.out_of_fold is None:
             return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from seehear.answers.capabilities import Arrays, Auxiliary, Concatenation, Decoding, ItemScoring
 from seehear.answers.kind import AnswerKind, RunDecoder
 from seehear.answers.prediction_sets import PredictionSets
-from seehear.answers.text import answer, decode, doubts, explain, metric, plan, prediction_set, spec
+from seehear.answers.text import answer, decode, doubts, explain, metric, plan, prediction_set, spec, suspects
 from seehear.answers.text.answer import NBest
 from seehear.answers.text.answer import Text as Text
 from seehear.answers.text.decode import Searched
@@ -68,6 +68,7 @@ class TextKind(AnswerKind[TextSpec, Text]):
     stratum = staticmethod(answer.stratum)
     target = staticmethod(answer.target)
     check = staticmethod(answer.check)
+    find_suspects = staticmethod(suspects.find_suspects)
     raw_shapes = staticmethod(answer.raw_shapes)
     select = staticmethod(answer.select)
     quantities = staticmethod(explain.list_quantities)

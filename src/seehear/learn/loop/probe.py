@@ -39,10 +39,17 @@ class LinearHead(PoolingHead, Protocol):
     """A head that is linear in what it pools, and can be fitted to it without gradient steps. Fitting changes only
     `norm` and the last layer."""
 
-    def fit_probe(self, features: Tensor, target: Tensors, groups: Array) -> Mapping[str, Array] | None:
-        """Fit to the features (n, F) of an untrained head.
+    penalty: float
 
-        Returns the head's cross-validated outputs (n, ...) for each example; None with too few examples.
+    def apply_last_layer(self, features: Tensor) -> Tensors:
+        """The head's outputs (n, ...) for the inputs (n, F) of its last layer."""
+
+    def fit_probe(
+        self, features: Tensor, target: Tensors, groups: Array, penalty: float | None = None
+    ) -> Mapping[str, Array] | None:
+        """Fit to the features (n, F) of an untrained head, and set `penalty`, the L2 penalty, chosen unless given.
+
+        Returns the head's cross-validated outputs (n, ...) for each example; None with too few, or a given penalty.
         """
 
 
@@ -76,14 +83,14 @@ class FrozenFeatures(NamedTuple):
     outputs: Mapping[str, Array] | None = None
     fairness: Fairness | None = None
 
-    def refit(self, network: Network, chosen: Array) -> Mapping[str, Array] | None:
+    def refit(self, network: Network, chosen: Array, penalty: float | None = None) -> Mapping[str, Array] | None:
         """Fit the head of a network with the same encoder to some of these examples, which may be repeated.
 
-        Returns its cross-validated outputs for each of them; None with too few.
+        Returns its cross-validated outputs for each of them; None with too few, or a given penalty.
         """
         head: Any = network.head
         target = {name: values[chosen] for name, values in self.target.items()}
-        found: Mapping[str, Array] | None = head.fit_probe(self.features[chosen], target, self.groups[chosen])
+        found: Mapping[str, Array] | None = head.fit_probe(self.features[chosen], target, self.groups[chosen], penalty)
         return found
 
 

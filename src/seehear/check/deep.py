@@ -1,0 +1,78 @@
+"""The part of a check that trains: which answers in the data are probably wrong, and what more examples would bring."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seehear.answers import ANSWERS
+from seehear.check.finding import Finding
+from seehear.check.report import CheckReport
+from seehear.check.suspects import report_suspects
+from seehear.errors import DataError
+from seehear.events import Listener
+from seehear.table import Table
+
+if TYPE_CHECKING:
+    from seehear.measure.learning_curve import LearningCurve
+
+UNSUSPECTED = "wrong answers that no duplicate contradicts"
+NOT_MEASURED = (
+    "how much more examples would help: there are too few, or no pretrained encoder suits this kind of answer"
+)
+
+
+def look_deeper(
+    table: Table, report: CheckReport, minutes: float | None, workspace: Path, listen: Listener
+) -> CheckReport:
+    """The report with what is found by models that answer examples from which they have not learned.
+
+    minutes  for trainings, where heads on a pretrained encoder do not do; chosen from the data by default
+
+    Raises DataError for data without answers, and for too few examples.
+    """
+    from seehear.learn.known_language import choose_decoder
+    from seehear.learn.learning_curve import measure_learning_curve
+    from seehear.learn.loop.machine import choose_device
+    from seehear.learn.loop.timing import measure_machine
+    from seehear.learn.out_of_fold import answer_out_of_fold
+    from seehear.planning.options import TrainOptions
+    from seehear.planning.plan import plan_recipe
+
+    if table.kind is None:
+        raise DataError("there are no answers to check", where=str(table.root), hint="check it without --deep")
+    device = choose_device("auto")
+    recipe = plan_recipe(
+        table, TrainOptions(minutes, start=_choose_start(table)), partial(measure_machine, device), choose_decoder
+    )
+    found = answer_out_of_fold(table, recipe, workspace / "deep", device, listen)
+    kind = found.dataset.kind
+    suspects = report_suspects(table, found.rows.tolist(), kind, recipe.answer, found.answers, found.truths)
+    curve = measure_learning_curve(found, listen)
+    deeper = report.with_findings([*suspects, *([] if curve is None else [report_curve(curve)])])
+    left = [each for each in deeper.not_looked_for if each != UNSUSPECTED]
+    return replace(deeper, not_looked_for=(*left, *([] if curve else [NOT_MEASURED])))
+
+
+def _choose_start(table: Table) -> str | None:
+    """The pretrained encoder whose features are computed however little time there is; None to plan as for training.
+
+    Only heads are fitted to them, in seconds, and only some heads can be.
+    """
+    from seehear.planning.starts import choose_starts
+
+    kind = ANSWERS[table.kind or ""]
+    fitting = [start for start in choose_starts(None, table.senses, kind).candidates if start.sense in table.senses]
+    heads_alone = len(table.senses) == 1 and kind.spatial is None and kind.decoding is None
+    return fitting[0].name if fitting and heads_alone else None
+
+
+def report_curve(curve: LearningCurve) -> Finding:
+    """The advice as a finding."""
+    figures = {
+        f"gain from {each.more} more{f' of {each.of!r}' if each.of else ''}": round(each.gain.value, 4)
+        for each in curve.advise()
+    }
+    return Finding("more examples", "note", "; ".join(curve.describe()), figures=figures)
