@@ -26,6 +26,8 @@ COMMANDS = (
         "check-shortcuts": ("benchmarks.checking", "shortcuts"),
         "check-speed": ("benchmarks.checking", "speed"),
         "keras": ("benchmarks.keras_cnn",),
+        "explaining-planted": ("benchmarks.explaining", "planted"),
+        "explaining-cells": ("benchmarks.explaining", "cells"),
         "speed": ("benchmarks.speed",),
         "server": ("benchmarks.server",),
         "groups": ("benchmarks.groups",),
