@@ -11,6 +11,7 @@ import pytest
 import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import cues
 import squares
@@ -20,6 +21,7 @@ from learning import ANSWER_CELLS, ENDINGS, PAIRS, PARITY, digits_table
 from seehear.api import Recogniser
 from seehear.errors import UsageError
 from seehear.explain.heat import PATCHES, choose_controls, find_peak, map_heat
+from seehear.explain.overlay import paint_heat
 from seehear.explain.shares import share_out
 from seehear.explain.taught import count_nearest
 from seehear.runtime.weights import read_array
@@ -123,6 +125,13 @@ def test_the_shares_of_the_senses_add_up() -> None:
     assert sum(found.shares.values()) == pytest.approx(value)
     assert found.shares["image"] > found.shares["audio"]
     assert "What the senses contribute" in str(found)
+
+
+@pytest.mark.parametrize("outline", [(3, 4, 4, 5), (0, 0, 8, 8), (7, 7, 8, 8)])
+def test_a_part_of_any_size_can_be_framed(outline: tuple[int, int, int, int]) -> None:
+    for side_px in (8, 500):  # enlarged, and as it is
+        painted = paint_heat(Image.new("L", (side_px, side_px)), np.zeros((side_px, side_px)), "cat", outline)
+        assert painted.width >= side_px
 
 
 def test_an_explained_answer_is_logged_like_any_other(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def _outline(occlusion: Occlusion, block: Block, drawn: tuple[int, int]) -> tupl
     (cells,) = hide_blocks([block], occlusion.shape)
     shown = occlusion.project(cells, drawn) >= INSIDE
     rows, columns = (np.flatnonzero(shown.any(axis)).tolist() for axis in (1, 0))
-    return (columns[0], rows[0], columns[-1], rows[-1]) if rows else None
+    return (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1) if rows else None
 
 
 def _map_confidence(predictor: Predictor, examined: Examined, heat: dict[str, HeatMap]) -> Array | None:

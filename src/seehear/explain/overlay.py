@@ -60,7 +60,7 @@ def _frame(draw: ImageDraw.ImageDraw, corners: list[int]) -> None:
     """A white rectangle within a black one, to be seen on any picture."""
     left, top, right, bottom = corners
     draw.rectangle((left, top, right, bottom), outline=BLACK, width=3)
-    draw.rectangle((left + 1, top + 1, right - 1, bottom - 1), outline=WHITE)
+    draw.rectangle((left + 1, top + 1, max(left + 1, right - 1), max(top + 1, bottom - 1)), outline=WHITE)
 
 
 def _write_legend(framed: Image.Image, top: int, ends: tuple[str, str]) -> None:
