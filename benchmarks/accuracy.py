@@ -19,13 +19,13 @@ from benchmarks.budget import Budget, Sitting, for_each, name_starts, parse_argu
 from benchmarks.data import SPEAKERS, Examples, Store, cifar10, cifar10_few, digits, fsdd, pneumonia
 from benchmarks.out_of_distribution import ood_figures
 from benchmarks.results import Figure
-from benchmarks.shifts import robustness_figures
+from benchmarks.shifts import stress_figures
 from seehear.amounts import pluralise
 from seehear.api import Recogniser, train
 from seehear.events import Advanced, Event, Notice
 from seehear.measure.evaluate import Evaluation
 from seehear.recipe import Recipe
-from seehear.senses.sight.corruptions import COMMON
+from seehear.senses.picture_corruptions import COMMON
 
 SHOW_EVERY_S = 60.0
 SENSE_WORDS = {"image": "sight", "audio": "hearing"}
@@ -124,9 +124,9 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     sitting = Sitting.begun(name, task.standard_minutes, options)
     model = train_model(examples, sitting.budget, task.senses, out=store.cache / f"{name}.seehear")
     (test_name, test), *others = examples.tests.items()
-    evaluation = evaluate_model(model, test, robustness=True)
+    evaluation = evaluate_model(model, test, stress=True)
     figures = list(label_figures(evaluation, accuracy=task.accuracy, auroc=task.auroc, ece=task.ece))
-    figures += robustness_figures(
+    figures += stress_figures(
         evaluation,
         task.shift_metric,
         kept=task.kept,

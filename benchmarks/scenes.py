@@ -19,7 +19,7 @@ from benchmarks.budget import Sitting, for_each, parse_arguments
 from benchmarks.data import Examples, Store, draw, write_table
 from benchmarks.hugging_face import NAMES, compare_with
 from benchmarks.results import Figure
-from benchmarks.shifts import robustness_figures
+from benchmarks.shifts import stress_figures
 from seehear.api import Recogniser
 from seehear.measure.evaluate import Evaluation
 
@@ -89,10 +89,10 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     sitting = Sitting.begun(name, task.standard_minutes, options)
     model = train_model(examples, sitting.budget, ("image",), out=store.cache / f"{name}.seehear")
     (test_name, test), *_ = examples.tests.items()
-    evaluation = evaluate_model(model, test, robustness=True)
+    evaluation = evaluate_model(model, test, stress=True)
     figures = list(task.figures(evaluation))
     figures += promise_figures(evaluation, TARGET_COVERAGE)
-    figures += robustness_figures(evaluation, task.shift_metric, kept=task.kept, among=SHIFTS)
+    figures += stress_figures(evaluation, task.shift_metric, kept=task.kept, among=SHIFTS)
     figures.append(_speed(model, store.unpacked(name) / task.pictures, task))
     if not model.recipe.starts:  # the others have random weights
         for network in (each for each in task.compare_with if each in options.compare_with):

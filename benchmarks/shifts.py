@@ -1,4 +1,4 @@
-"""Robustness figures: a metric under the corruptions of `evaluate --robustness`, relative to clean examples."""
+"""Robustness figures: a metric under the corruptions of `evaluate --stress`, relative to clean examples."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator
 from benchmarks.results import Figure
 from seehear.measure.evaluate import Evaluation
 from seehear.measure.groups import Group
-from seehear.measure.robustness import Robustness
+from seehear.measure.stress import Stress
 
 PLAIN = ("auroc", "mae")  # metrics that are not shares
 
 
-def robustness_figures(
+def stress_figures(
     evaluation: Evaluation,
     metric: str,
     *,
@@ -28,27 +28,27 @@ def robustness_figures(
     wrong_at_most    target for errors among accepted answers under mild corruptions
     among            the corruptions to include; None for all
     """
-    if evaluation.robustness is None:
-        raise ValueError("evaluated without robustness=True")
-    robustness = evaluation.robustness if among is None else evaluation.robustness.select(among)
-    of = f"of {len(robustness.corruptions)} corruptions"
+    if evaluation.stress is None:
+        raise ValueError("evaluated without stress=True")
+    stress = evaluation.stress if among is None else evaluation.stress.select(among)
+    of = f"of {len(stress.curves)} corruptions"
     unit = "" if metric in PLAIN else "%"
-    mild, strong = robustness.mean(metric)
-    clean = robustness.clean.metrics[metric]
-    yield Figure(f"{metric} on {robustness.clean.n:,} uncorrupted examples", clean, unit)
+    mild, strong = stress.mean(metric)
+    clean = stress.clean.metrics[metric]
+    yield Figure(f"{metric} on {stress.clean.n:,} uncorrupted examples", clean, unit)
     yield Figure(f"{metric}, mean {of}, mild", mild, unit)
     yield Figure(f"{metric}, mean {of}, strong", strong, unit, at_least=strong_at_least)
-    yield Figure(f"{metric}, corrupted relative to clean", robustness.retained(metric), "%", at_least=kept)
-    worst, levels = next(iter(robustness.corruptions.items()))
+    yield Figure(f"{metric}, corrupted relative to clean", stress.retained(metric), "%", at_least=kept)
+    worst, levels = next(iter(stress.curves.items()))
     yield Figure(f"{metric} under the worst strong corruption: {worst}", levels.strong.metrics[metric], unit)
-    yield from acceptance_figures(robustness, wrong_at_most)
+    yield from acceptance_figures(stress, wrong_at_most)
 
 
-def acceptance_figures(robustness: Robustness, wrong_at_most: float | None) -> Iterator[Figure]:
+def acceptance_figures(stress: Stress, wrong_at_most: float | None) -> Iterator[Figure]:
     """The share accepted, and the errors among those accepted, pooled over all corruptions."""
     for level, groups in (
-        ("mild", [levels.mild for levels in robustness.corruptions.values()]),
-        ("strong", [levels.strong for levels in robustness.corruptions.values()]),
+        ("mild", [levels.mild for levels in stress.curves.values()]),
+        ("strong", [levels.strong for levels in stress.curves.values()]),
     ):
         target = wrong_at_most if level == "mild" else None
         yield Figure(f"accepted under {level} corruptions", _pooled(groups, "coverage"), "%")

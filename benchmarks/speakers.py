@@ -54,25 +54,25 @@ class LeftOut:
         ]
 
 
-def leave_each_out(examples: Mapping[str, Examples], budget: Budget, out: Path, *, robustness: bool = False) -> LeftOut:
+def leave_each_out(examples: Mapping[str, Examples], budget: Budget, out: Path, *, stress: bool = False) -> LeftOut:
     """Train without each speaker in turn, each time for the whole budget. `out` begins the names of model files."""
     models, evaluations = {}, {}
     for speaker, own in examples.items():
         path = out.with_name(f"{out.name}-{speaker}.seehear")
         models[speaker] = train_model(own, budget, ("audio",), out=path)
-        evaluations[speaker] = evaluate_model(models[speaker], next(iter(own.tests.values())), robustness=robustness)
+        evaluations[speaker] = evaluate_model(models[speaker], next(iter(own.tests.values())), stress=stress)
     return LeftOut(models, evaluations)
 
 
 def measure(name: str, store: Store, options: argparse.Namespace) -> None:
     sitting = Sitting.begun(name, TASKS["fsdd"].standard_minutes, options)
     examples = {speaker: fsdd(store, speaker) for speaker in SPEAKERS}
-    left_out = leave_each_out(examples, sitting.budget, store.cache / name, robustness=True)
+    left_out = leave_each_out(examples, sitting.budget, store.cache / name, stress=True)
     mild = [
         levels.mild
         for evaluation in left_out.evaluations.values()
-        if evaluation.robustness is not None
-        for levels in evaluation.robustness.corruptions.values()
+        if evaluation.stress is not None
+        for levels in evaluation.stress.curves.values()
     ]
     figures = [
         *left_out.figures(TARGET_MEAN, TARGET_WORST),

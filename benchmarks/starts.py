@@ -35,7 +35,7 @@ from benchmarks.data import (
 from benchmarks.out_of_distribution import near_figure
 from benchmarks.results import Figure
 from benchmarks.scenes import bccd, box_figures, camvid, mask_figures
-from benchmarks.shifts import robustness_figures
+from benchmarks.shifts import stress_figures
 from benchmarks.speakers import leave_each_out
 from benchmarks.spoken import grid, mboshi, speechocean
 from seehear.api import Recogniser, load
@@ -107,10 +107,10 @@ def _measure_labels(
     examples = prepare(run.store)
     model = run.train(examples)
     test = next(iter(examples.tests.values()))
-    evaluation = evaluate_model(model, test, wrong_at_most=ERROR_LIMIT, robustness=strong is not None)
+    evaluation = evaluate_model(model, test, wrong_at_most=ERROR_LIMIT, stress=strong is not None)
     figures = list(label_figures(evaluation, accuracy=accuracy, auroc=auroc, coverage=coverage))
     if strong is not None:
-        figures += robustness_figures(evaluation, "auroc", strong_at_least=strong)
+        figures += stress_figures(evaluation, "auroc", strong_at_least=strong)
     return Measured(figures, model.recipe)
 
 

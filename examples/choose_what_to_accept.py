@@ -1,6 +1,6 @@
 """Choose what to accept: how many answers the model can give at a share of mistakes that you set.
 
-Also measures robustness to noise, blur and other light. The pictures are scikit-learn's copy of the UCI handwritten
+Also measures what noise, blur and other light cost. The pictures are scikit-learn's copy of the UCI handwritten
 digits, made faint and grainy, so that some cannot be read.
 
     python examples/choose_what_to_accept.py
@@ -45,9 +45,9 @@ def main() -> None:
             print(f"at most {wrong_at_most:.0%} wrong: {metrics['coverage']:.0%} are accepted, "
                   f"{metrics['accepted_error']:.1%} of those are wrong")  # fmt: skip
 
-        robustness = model.evaluate(test, robustness=True).robustness
-        assert robustness is not None  # because it was requested
-        print(f"{robustness.retained('accuracy'):.0%} of the accuracy is kept under noise, blur and the like")
+        stress = model.evaluate(test, stress=True).stress
+        assert stress is not None  # because it was requested
+        print(f"{stress.retained('accuracy'):.0%} of the accuracy is kept under noise, blur and the like")
 
 
 if __name__ == "__main__":

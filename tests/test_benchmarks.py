@@ -24,7 +24,7 @@ from benchmarks.data import SPEAKERS, WORDS, AbsentError, Store, fsdd, write_tab
 from benchmarks.live import Microphone, TimedSegment, join_recordings, measure_delays_s, split_by_recording
 from benchmarks.machine import Pace
 from benchmarks.results import Figure, Result, record
-from benchmarks.shifts import robustness_figures
+from benchmarks.shifts import stress_figures
 from benchmarks.spoken import Spoken, recordings
 from benchmarks.transcripts import evaluate_texts
 from benchmarks.zero_shot import Transcript, figures, fit
@@ -32,12 +32,12 @@ from seehear.answers.kind import Headline
 from seehear.answers.label import Label, LabelSpec
 from seehear.answers.text import Text, Word
 from seehear.measure.groups import Group
-from seehear.measure.robustness import Robustness, Severities
+from seehear.measure.stress import Curve, Level, Stress
 from seehear.runtime.live import SegmentPrediction
 from seehear.runtime.prediction import ExampleSource, Prediction
 from seehear.senses import SENSES
 from seehear.senses.hearing.plan import RATE_HZ
-from seehear.senses.sight.corruptions import COMMON
+from seehear.senses.picture_corruptions import COMMON
 
 PACE = Pace(200.0, "float32")
 PRETRAINED = tiny.recipe("image", starts={"image": "efficientnet-lite0"})
@@ -269,22 +269,27 @@ def test_what_is_believed_under_shift_is_counted_over_all_corruptions_together()
         return Group(100, metrics, {})
 
     sure, silent = group(0.9, 0.5, 0.1), group(0.7, 0.0, float("nan"))
-    levels = {"noise": Severities(sure, silent), "blur": Severities(silent, group(0.5, 1.0, 0.5))}
+    unsure = group(0.5, 1.0, 0.5)
+
+    def curve(*groups: Group) -> Curve:
+        return Curve(tuple(Level("", each) for each in groups))
+
+    levels = {"noise": curve(sure, sure, silent), "blur": curve(silent, silent, unsure)}
     evaluation = replace(
         evaluate_texts(["a"], [Spoken(np.zeros(1, np.float32), "a")]),
-        robustness=Robustness.of(Headline("accuracy", True), group(1.0, 1.0, 0.0), levels),
+        stress=Stress.of(Headline("accuracy", True), group(1.0, 1.0, 0.0), levels),
     )
-    told = {each.what: each for each in robustness_figures(evaluation, "accuracy", kept=0.75, wrong_at_most=0.05)}
+    told = {each.what: each for each in stress_figures(evaluation, "accuracy", kept=0.75, wrong_at_most=0.05)}
     assert told["accuracy, mean of 2 corruptions, mild"].value == pytest.approx(0.8)
     assert told["accuracy, corrupted relative to clean"].value == pytest.approx(0.7)
     assert not told["accuracy, corrupted relative to clean"].met
     assert told["accuracy under the worst strong corruption: blur"].value == 0.5
     assert told["accepted under mild corruptions"].value == 0.25
     assert told["error among accepted under mild corruptions"].value == pytest.approx(0.1)  # 5 of 50, and 0 of 0
-    some = {each.what: each for each in robustness_figures(evaluation, "accuracy", among=["noise"])}
+    some = {each.what: each for each in stress_figures(evaluation, "accuracy", among=["noise"])}
     assert some["error among accepted under strong corruptions"].value == 0
-    with pytest.raises(ValueError, match="robustness=True"):
-        list(robustness_figures(replace(evaluation, robustness=None), "accuracy"))
+    with pytest.raises(ValueError, match="stress=True"):
+        list(stress_figures(replace(evaluation, stress=None), "accuracy"))
 
 
 def test_the_corruptions_that_count_are_known() -> None:

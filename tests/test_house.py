@@ -54,18 +54,18 @@ MAY_IMPORT = {
     "learn": LEFT
     | {"layers", "table", "datasets", "measure", "runtime", "events", "planning", "starts"}
     | {"run_files"},
-    "robustness": LEFT | {"measure", "runtime", "events"},
+    "stress": LEFT | {"measure", "runtime", "events", "inputs"},
     "similarity": LEFT | {"runtime", "events"},
     "explain": LEFT | {"runtime", "similarity"},
     "datasets": LEFT | {"table", "events"},
     "check": LEFT | {"table", "datasets", "measure", "runtime", "results", "events", "planning", "learn"},
-    "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "robustness"},
+    "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "stress"},
     "paired_evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "evaluation"},
     "papers": LEFT | {"measure", "runtime", "starts", "__init__"},
     "encoders": {"errors", "starts", "learn"},
     "api": LEFT
     | {"table", "datasets", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts"}
-    | {"similarity", "paired_evaluation", "check", "explain"},
+    | {"similarity", "paired_evaluation", "check", "explain", "stress"},
     "projects": LEFT
     | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
     | {"similarity", "paired_evaluation", "interrupts", "run_files", "demo", "encoders"},

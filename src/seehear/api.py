@@ -131,25 +131,30 @@ class Recogniser:
         data: str | Path,
         *,
         answer: str | None = None,
-        robustness: bool = False,
+        stress: bool = False,
+        unfamiliar: Sequence[str | Path] = (),
         report: str | Path | None = None,
         listen: Listener = ignore_events,
         **options: Unpack[PredictKeywords],
     ) -> Evaluation:
         """Predict every row of a table and compare with its answers.
 
-        If the table is split, its `test` part is used, else its `val` part. `robustness` adds answers to corrupted
-        examples: noise, blur, other lighting, other rooms. `report` is a folder for a page with the worst mistakes.
-        The other keywords are those of `predict`.
+        If the table is split, its `test` part is used, else its `val` part. `report` is a folder for a page with the
+        worst mistakes. The other keywords are those of `predict`, and:
+
+        stress      also answer corrupted examples, each corruption at several strengths, and without each sense
+        unfamiliar  folders of inputs unlike the training data, to which the answer is "I don't know"; implies `stress`
         """
         from seehear.datasets import open_labelled
         from seehear.evaluation import evaluate_table
+        from seehear.stress import StressOptions
 
         chosen = PredictOptions(**options)
         with temporary_folder() as workspace:
             table = open_labelled(data, answer or self.recipe.kind, None, workspace / "unpacked")
             folder = None if report is None else Path(report)
-            return evaluate_table(self.predictor, table, chosen, report=folder, robustness=robustness, listen=listen)
+            wanted = StressOptions(tuple(map(Path, unfamiliar))) if stress or unfamiliar else None
+            return evaluate_table(self.predictor, table, chosen, report=folder, stress=wanted, listen=listen)
 
     def explain(
         self, one: Any, *, of: str | None = None, examples: Any = None, **options: Unpack[PredictKeywords]

@@ -20,12 +20,12 @@ from seehear.measure.set_coverage import MadeSet, SetCoverage, measure_sets
 from seehear.measure.speed import Speed
 from seehear.media import Input
 from seehear.recipe import Recipe
-from seehear.robustness import draw_corruptions, find_corruptions, measure_robustness
 from seehear.runtime.distribution_shift import ShiftDetector
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
+from seehear.stress import StressOptions, draw_corruptions, find_corruptions, measure_stress
 from seehear.table import Row, RowProblem, Table, find_overlap
 from seehear.table.group_counts import count_groups
 
@@ -44,17 +44,17 @@ def evaluate_table(
     *,
     report: Path | None,
     listen: Listener,
-    robustness: bool = False,
+    stress: StressOptions | None = None,
 ) -> Evaluation:
     """Evaluate on the part 'test' of a table, or else on 'val', or else on all of it.
 
-    report      a folder for the report
-    robustness  also measure under corruptions
+    report  a folder for the report
+    stress  what to measure under stress; None for nothing
 
     Raises DataError if no row has an answer that can be read.
     """
     recipe = predictor.recipe
-    if robustness:
+    if stress is not None:
         find_corruptions(predictor, options.senses)  # raises before the work instead of after it
     table = select_part(table, listen)
     truths, problems, rows = _read_truths(table, recipe)
@@ -85,9 +85,9 @@ def evaluate_table(
         fairness=str(recipe.fairness or ""),
     )
     corrupted: Mapping[str, Image] = {}
-    if robustness:
+    if stress is not None:
         examples = predicted.answered_examples(table, truths)
-        result = replace(result, robustness=measure_robustness(predictor, examples, options, listen))
+        result = replace(result, stress=measure_stress(predictor, examples, options, stress, listen))
         if report is not None:
             corrupted = draw_corruptions(predictor, examples[0][0], options.senses)
     if report is not None:

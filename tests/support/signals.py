@@ -28,4 +28,4 @@ def sound(seconds: float) -> np.ndarray:
     return np.asarray(0.15 * tones * (1 + np.sin(2 * np.pi * 4 * time_s)) / 2 + grain, np.float32)
 
 
-USUAL = {"image": picture(48, 64), "audio": sound(1.0)}
+USUAL = {"image": picture(48, 64), "audio": sound(1.0), "lips": np.moveaxis(picture(96, 96), 2, 0)}

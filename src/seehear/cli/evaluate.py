@@ -11,6 +11,21 @@ from seehear.cli import options
 from seehear.cli.display import Display
 from seehear.escaping import escape_unprintable, to_json_line
 
+Stress = Annotated[
+    bool,
+    typer.Option(
+        "--stress",
+        help="Also measure under noise, blur, other lighting, rooms and microphones, each at several strengths, "
+        "and without each of the senses.",
+    ),
+]
+Unfamiliar = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FOLDER", help="Inputs unlike the training data, which should not be answered. Implies --stress."
+    ),
+]
+
 
 def evaluate(  # noqa: PLR0913 - each flag is an argument
     model: options.Model,
@@ -28,12 +43,8 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
     tiles: options.Tiles = False,
     language: options.Language = None,
     translate: options.Translate = False,
-    robustness: Annotated[
-        bool,
-        typer.Option(
-            "--robustness", help="Also measure robustness to noise, blur, other lighting, rooms and microphones."
-        ),
-    ] = False,
+    stress: Stress = False,
+    unfamiliar: Unfamiliar = None,
 ) -> None:
     """Evaluate a model on examples that it has not seen."""
     from seehear import api
@@ -54,7 +65,8 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
                 tiles=tiles,
                 language=language,
                 translate=translate or None,
-                robustness=robustness,
+                stress=stress,
+                unfamiliar=[options.require_existing(folder) for folder in unfamiliar or ()],
             ),
         )
         display.show_problems(evaluation.skipped)

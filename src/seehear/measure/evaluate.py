@@ -17,7 +17,6 @@ from seehear.measure.clusters import Clusters, find_clusters
 from seehear.measure.formatting import format_interval, format_number, format_percent
 from seehear.measure.groups import Grouping, measure_groups
 from seehear.measure.intervals import Interval
-from seehear.measure.robustness import Robustness
 from seehear.measure.scored_answers import (
     SHARES,
     WHOLE_SHARES,
@@ -28,6 +27,7 @@ from seehear.measure.scored_answers import (
 )
 from seehear.measure.set_coverage import SetCoverage
 from seehear.measure.speed import Speed
+from seehear.measure.stress import Stress
 
 if TYPE_CHECKING:
     from seehear.table import RowProblem
@@ -46,7 +46,7 @@ class Evaluation:
     groups              by metadata column
     resampled           what the bootstrap draws: examples, or whole speakers, patients or sites
     speed               None if it was not timed
-    robustness          None unless requested
+    stress              None unless requested
     wrong_at_most       the target for accepted_error, if known
     rejection_reason    why nothing is accepted, however confident; "" if something may be
     groups_seen         how many people or places the examples come from; "" if the table does not say
@@ -66,7 +66,7 @@ class Evaluation:
     scored: ScoredAnswers = field(repr=False, compare=False)
     resampled: str = "examples"
     speed: Speed | None = field(default=None, compare=False)
-    robustness: Robustness | None = None
+    stress: Stress | None = None
     item: str = ""
     wrong_at_most: float | None = None
     rejection_reason: str = ""
@@ -93,7 +93,7 @@ class Evaluation:
             "groups_seen": self.groups_seen,
             **({"fairness": self.fairness} if self.fairness else {}),
             "distribution_shift": list(self.distribution_shift),
-            **({"robustness": self.robustness.to_json()} if self.robustness else {}),
+            **({"stress": self.stress.to_json()} if self.stress else {}),
             "skipped": [problem.to_json() for problem in self.skipped],
         }
 
@@ -120,7 +120,7 @@ class Evaluation:
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
                 *([self.fairness] if self.fairness else []),
                 *(f"\n{grouping}" for grouping in self.groups.values()),
-                *([f"\n{self.robustness}"] if self.robustness else []),
+                *([f"\n{self.stress}"] if self.stress else []),
             ]
         )
 

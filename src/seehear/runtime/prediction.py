@@ -47,6 +47,7 @@ class Prediction:
     duration_s       the input's length in seconds; 0 for an image
     hint             how to get a better answer, if there is a way
     measured         by sense, the input statistics that the recipe has a usual range for
+    unfamiliarity    by sense, how unlike the training data the input is: the score that its threshold is for
     time_s           the time of a video frame, in seconds from the start; None for any other input
     prediction_set   what may be true, with the coverage that was asked for; None if none was. It says nothing about an
                      input that is `unfamiliar`
@@ -63,6 +64,7 @@ class Prediction:
     duration_s: float = 0.0
     hint: str = ""
     measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    unfamiliarity: Mapping[str, float] = field(default_factory=dict)
     time_s: float | None = None
     whole_accepted: bool = False
     unfamiliar: bool = False

@@ -276,6 +276,7 @@ class Predictor:
             duration_s=example.duration_s,
             hint=tiling_hint(self.recipe, used[0], geometry.original),
             measured=self._measure(example, used),
+            unfamiliarity=_plain(ood_scores),
         )
 
     def _measure(self, example: LoadedExample, used: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -305,7 +306,8 @@ class Predictor:
             )
         except SeehearError as error:
             return Prediction.failed(source, error)
-        return _prediction(verdict, request, source=source, used=request.senses)
+        unfamiliarity = _plain({sense: merged.ood_score})
+        return _prediction(verdict, request, source=source, used=request.senses, unfamiliarity=unfamiliarity)
 
 
 def _prediction(verdict: Verdict, request: Request, *, used: Sequence[str], **rest: Any) -> Prediction:
@@ -322,6 +324,10 @@ def _prediction(verdict: Verdict, request: Request, *, used: Sequence[str], **re
         prediction_set=request.build_set(answer, used),
         **rest,
     )
+
+
+def _plain(ood_scores: Mapping[str, Array]) -> dict[str, float]:
+    return {sense: float(score) for sense, score in ood_scores.items()}
 
 
 def _embedding(example: LoadedExample, outputs: Outputs) -> Embedding:

@@ -104,7 +104,7 @@ class Sense(Protocol):
         """
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        """Corruptions of decoded signals by name, to evaluate robustness; {} if there are none."""
+        """Corruptions of decoded signals by name, for stress tests; {} if there are none."""
 
     def draw(self, signal: Array) -> Any:
         """A PIL image of one decoded input: the picture itself, or the spectrogram of a sound."""

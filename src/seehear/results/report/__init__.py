@@ -17,6 +17,7 @@ from seehear.measure.groups import Group, Grouping
 from seehear.measure.scored_answers import SHARES
 from seehear.results.report.embedding import EmbeddedImage, embed, render
 from seehear.results.report.plots import Mistake, plot_reliability, plot_risk_coverage, tile_mistakes, tile_named
+from seehear.results.report.stress_plots import plot_stress
 
 __all__ = ["Mistake", "write_report"]
 
@@ -75,6 +76,8 @@ def _draw(
     ]
     if mistakes:
         pictures.append(("mistakes.jpg", tile_mistakes(mistakes)))
+    if evaluation.stress is not None:
+        pictures.append(("stress.png", plot_stress(evaluation.stress)))
     if corrupted:
         pictures.append(("corruptions.jpg", tile_named(corrupted)))
     return pictures

@@ -90,7 +90,9 @@ class Lips:
         return AugmentLips(spec)
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        return {}
+        from seehear.senses.lips.corruptions import CORRUPTIONS
+
+        return CORRUPTIONS
 
     def draw(self, signal: Clip) -> Image:
         return draw(signal)

@@ -124,7 +124,7 @@ class Sight:
         return AugmentSight(spec)
 
     def corruptions(self) -> Mapping[str, Corruption]:
-        from seehear.senses.sight.corruptions import CORRUPTIONS
+        from seehear.senses.picture_corruptions import CORRUPTIONS
 
         return CORRUPTIONS
 
