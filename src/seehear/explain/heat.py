@@ -1,18 +1,19 @@
 """A heat map from answers alone: random halves of an input are hidden, and a linear model fitted to what that changes.
 
-As LIME (Ribeiro et al. 2016, arXiv:1602.04938), with patches of a grid. Each half is hidden once and shown once, so
-that what two patches do only together cancels out. docs/decisions/073-why.md compares it with RISE and occlusion.
+As LIME (Ribeiro et al. 2016, arXiv:1602.04938), with patches of a grid that is shifted at random for each half, as in
+RISE (Petsiuk et al. 2018, arXiv:1806.07421): borders that are always the same would cut through what decides. Each half
+is hidden once and shown once, so that what two places do only together cancels out. docs/decisions/073-why.md compares
+it with other maps.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from seehear.senses.occlusion import enlarge
 
 Array = NDArray[Any]
 Shape = tuple[int, int]
@@ -21,20 +22,17 @@ Measure = Callable[[Array], Array]  # hidden (n, rows, columns), 0 to 1 -> the s
 
 PATCHES = 8  # of each axis, at most
 PER_PATCH, LEAST = 1.5, 24  # inputs that are tried, for each patch and in all
-RIDGE = 1.0  # penalty of the squared weights
+RIDGE = 0.3  # penalty of the squared weights, relative to the mean variance of what is shown
 SEED = 0
 PEAK = 0.5  # of the highest heat, down to which cells belong to the peak
 CONTROLS = 4  # other blocks of the same size
 
 
 def map_heat(measure: Measure, shape: Shape) -> Array:
-    """(rows, columns): by how much hiding the patch of each cell lowers the quantity; negative where it raises it."""
-    places = [_assign_patches(cells) for cells in shape]
-    rows, columns = (int(place[-1]) + 1 for place in places)
-    shown = _draw_halves(rows * columns)  # (n, patches)
-    cells = shown.reshape(-1, rows, columns)[:, places[0]][:, :, places[1]]
-    weights = _fit_ridge(shown.astype(np.float64), measure(1 - cells.astype(np.float32)))
-    return enlarge(weights.reshape(rows, columns), *shape)
+    """(rows, columns): by how much hiding each cell lowers the quantity; negative where it raises it."""
+    shown = _draw_halves(shape)  # (n, rows, columns)
+    values = measure(1 - shown.astype(np.float32))
+    return _fit_ridge(shown.reshape(len(shown), -1).astype(np.float64), values).reshape(shape)
 
 
 def hide_blocks(blocks: Sequence[Block], shape: Shape) -> Array:
@@ -74,23 +72,33 @@ def choose_controls(block: Block, shape: Shape) -> list[Block]:
     return [apart[i] for i in np.unique(np.linspace(0, len(apart) - 1, CONTROLS).round().astype(int))]
 
 
-def _assign_patches(cells: int) -> Array:
-    """(cells,): the patch of each cell along one axis. All patches but the last have the same size."""
-    patches: Array = np.arange(cells) // -(-cells // PATCHES)
-    return patches
-
-
-def _draw_halves(patches: int) -> Array:
-    """(n, patches) bool: random sets of patches, each about half of them, followed by their complements."""
-    pairs = -(-max(LEAST, round(PER_PATCH * patches)) // 2)
-    half = np.random.default_rng(SEED).random((pairs, patches)) < 0.5
+def _draw_halves(shape: Shape) -> Array:
+    """(n, rows, columns) bool: random halves of the cells, followed by their complements."""
+    random = np.random.default_rng(SEED)
+    patches = [min(PATCHES, cells) for cells in shape]
+    pairs = -(-max(LEAST, round(PER_PATCH * math.prod(patches))) // 2)
+    half = np.stack([_draw_half(shape, patches, random) for _ in range(pairs)])
     return np.concatenate([half, ~half])
 
 
+def _draw_half(shape: Shape, patches: Sequence[int], random: np.random.Generator) -> Array:
+    """(rows, columns) bool: each patch of a grid that is shifted at random is in the half or not."""
+    chosen = random.random([number + 1 for number in patches]) < 0.5  # one more, for the shift
+    row, column = (_assign_patches(*each, random.random()) for each in zip(shape, patches, strict=True))
+    half: Array = chosen[np.ix_(row, column)]
+    return half
+
+
+def _assign_patches(cells: int, patches: int, shift: float) -> Array:
+    """(cells,): the patch of each cell along one axis. `shift`, 0 to 1, is relative to a patch."""
+    return ((np.arange(cells) + 0.5) / cells * patches + shift).astype(int)
+
+
 def _fit_ridge(shown: Array, values: Array) -> Array:
-    """shown (n, patches), values (n,) -> (patches,): what showing each patch adds."""
+    """shown (n, cells), values (n,) -> (cells,): what showing each adds. Solved for the n inputs, which are fewer."""
     x, y = shown - shown.mean(0), values - values.mean()
-    weights: Array = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ y)
+    alike = x @ x.T
+    weights: Array = x.T @ np.linalg.solve(alike + RIDGE * alike.trace() / len(x) * np.eye(len(x)), y)
     return weights
 
 
