@@ -39,6 +39,7 @@ def test_it_holds_the_package_and_its_licence_and_nothing_else(wheel: Path) -> N
         ".typed",
         ".html",
         ".jinja",
+        ".md",
     }
     static = {name for name in names if "/static/" in name}
     assert all(name.startswith("seehear/serve/pages/static/") for name in static)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
 from seehear.audit import AuditLog
 from seehear.errors import BundleError, UsageError
-from seehear.events import Listener, Notice, Skipped, ignore_events
+from seehear.events import Listener, Skipped, ignore_events
 from seehear.files import check_writable
 from seehear.folders import temporary_folder
 from seehear.inputs import gather, is_folder, is_single_input
@@ -273,26 +273,25 @@ def train(  # noqa: PLR0913 - one argument for each option
     The cache is deleted when the model is written, and kept when the run is interrupted: `resume` continues it with
     the recipe that it started with. Raises UsageError if options or data differ from those it started with.
     """
-    from seehear.check import open_checked
+    from seehear.check import report_findings
+    from seehear.datasets import open_training_data
     from seehear.learn.alternative import train_best
     from seehear.learn.loop.machine import choose_device
     from seehear.learn.model.pretrained import read_pretrained
     from seehear.learn.recipe_choice import choose_recipe
     from seehear.learn.run_directory import read_recipe
-    from seehear.learn.unlabelled import check_supported
     from seehear.planning.options import TrainOptions
 
     model = read_pretrained(start, recipe)
     wanted = None if start is None or model else str(start)
     place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, wanted, fair)
     with _open_run_directory(out, cache, resume, listen) as run:
-        given, told = open_checked(data, val, unlabelled, answer, senses, run, listen), read_recipe(run)
+        given, told = open_training_data(data, val, unlabelled, answer, senses, run, listen), read_recipe(run)
+        if told is None:  # a resumed run has been checked
+            report_findings(given, listen)
         chosen = choose_recipe(recipe, told, model, given.examples, options, place, listen)
         if text is not None and (recipe is not None or told is None):  # a resumed run already has it
             chosen = _add_text(chosen, text)
-        if unlabelled is not None:
-            check_supported(chosen.kind)
-        listen(Notice(chosen.describe_training(len(given.examples))))
         bundle, problems = train_best(given, chosen, start=model, run=run, device=place, listen=listen)
         if out is not None:
             write_bundle(Path(out), bundle)

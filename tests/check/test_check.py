@@ -13,11 +13,11 @@ import soundfile
 from PIL import Image
 
 from photos import photo, save_photos
-from seehear.check import CheckReport, Finding, check, open_checked
+from seehear.check import CheckReport, Finding, check, report_findings
 from seehear.check.checks import ask_checks
 from seehear.check.examined import examine_table
 from seehear.cli import run
-from seehear.datasets import open_labelled
+from seehear.datasets import open_labelled, open_training_data
 from seehear.errors import UsageError
 from seehear.events import Event, Notice, ignore_events
 
@@ -245,7 +245,8 @@ def test_recordings_can_be_played_in_the_report(tmp_path: Path) -> None:
 def test_training_is_told_in_a_few_sentences(pets: Path) -> None:
     events: list[Event] = []
     shutil.copy(pets / "cat/3.png", pets / "dog/copy.png")
-    open_checked(pets, None, None, None, None, pets.parent / "workspace", events.append)
+    data = open_training_data(pets, None, None, None, None, pets.parent / "workspace", ignore_events)
+    report_findings(data, events.append)
     said = [event.text for event in events if isinstance(event, Notice) and event.text.startswith("check: ")]
     assert len(said) == 1
     assert said[0].startswith("check: 1 example is in the table with several answers: cat/3.png")

@@ -103,8 +103,8 @@ def test_lone_surrogates_are_valid_json() -> None:
     assert to_json_line("\U000e0001") == '"\\udb40\\udc01"'
 
 
-# The second writes tables of examples, for training and for export, in which every cell must stay as it is.
-MAY_WRITE_CSV = {"escaping.py", "training_data.py"}
+# The others write tables of examples, for training and for export, in which every cell must stay as it is.
+MAY_WRITE_CSV = {"escaping.py", "training_data.py", "corrections.py"}
 
 
 def test_only_escaping_writes_csv() -> None:

@@ -239,8 +239,8 @@ BOMB = (
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (BOMB, "it declares a document type, which annotations do not need"),
-        (BOMB.encode("utf-16"), "it declares a document type, which annotations do not need"),
+        (BOMB, "it declares a document type: remove the declaration"),
+        (BOMB.encode("utf-16"), "it declares a document type: remove the declaration"),
         ("<annotation><object>", "not XML: no element found: line 1, column 20"),
         ("<kml></kml>", "not an annotation but <kml>"),
         (b"<annotation>\xe9</annotation>", "not in UTF-8: byte 0xe9 in line 1"),

@@ -92,7 +92,7 @@ def _to_cells(table: Table, row: Row, answer: str | None, reason: str, folder: P
 def _to_csv(rows: Sequence[Mapping[str, str]]) -> bytes:
     headings = dict.fromkeys(heading for row in rows for heading in row if heading != REASON)
     text = StringIO(newline="")
-    writer = csv.DictWriter(text, [*headings, REASON])
+    writer = csv.DictWriter(text, [*headings, REASON])  # not CsvWriter: every cell must stay as it is
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode("utf-8", "surrogateescape")

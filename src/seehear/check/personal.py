@@ -15,8 +15,8 @@ _HEADING = re.compile(
     r"(^|_)(e?mail|phone|telephone|address|birth|birthday|birthdate|dob|surname|lastname|last_name|firstname|"
     r"first_name|full_name|patient_name|ssn|passport)($|_)"
 )
-_ADDRESS = re.compile(r"[^@\s/]+@[^@\s/]+\.[a-z]{2,}", re.IGNORECASE)
-_DICOM_NAME = re.compile(r"[^\W\d_]+\^[^\W\d_]+")  # PS3.5, 6.2.1.1: family name, ^, given name
+_ADDRESS = re.compile(r"[^@\s/]{1,64}@[^@\s/.]{1,63}(\.[^@\s/.]{1,63}){0,7}\.[a-z]{2,}", re.IGNORECASE)
+_DICOM_NAME = re.compile(r"[^\W\d_]{1,64}\^[^\W\d_]")  # PS3.5, 6.2.1.1: family name, ^, given name
 _NAME = re.compile(r"[^\W\d_]{3,}")  # a pseudonym would have digits
 
 

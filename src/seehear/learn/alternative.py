@@ -31,6 +31,7 @@ from seehear.learn.model.pretrained import Pretrained
 from seehear.learn.provenance import EffortMeter, describe_origin
 from seehear.learn.run_directory import START_ANEW, record_start
 from seehear.learn.train import Learned, PreparedTraining, prepare, train
+from seehear.learn.unlabelled import check_supported
 from seehear.recipe import Alternative, Comparison, Frozen, Recipe
 from seehear.run_files import MANIFEST
 from seehear.runtime.bundle import Bundle
@@ -100,8 +101,12 @@ def train_best(
 ) -> tuple[Bundle, tuple[RowProblem, ...]]:
     """Train the recipe, or its alternative if that is better -> the bundle, and the rows that could not be used.
 
-    Raises UsageError if the run in the directory started differently, and the errors of `train`.
+    Raises UsageError if the run in the directory started differently, or if unlabelled examples are of no use to the
+    kind of answer, and the errors of `train`.
     """
+    if data.unlabelled is not None:
+        check_supported(recipe.kind)
+    listen(Notice(recipe.describe_training(len(data.examples))))
     resumed = (run / MANIFEST).exists()
     record_start(run, recipe, data, start)
     measured = not resumed and recipe.training.steps is None
