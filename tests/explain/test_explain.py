@@ -177,6 +177,7 @@ def test_taught_examples_are_counted_by_class() -> None:
     assert count_nearest(None, np.array([1, 0], np.float32), ("cat", "dog")) == {}
 
 
+@pytest.mark.slow
 def test_what_the_file_keeps_of_taught_examples_is_what_its_graph_returns(tmp_path: Path) -> None:
     recogniser = trained("label", ("image",))
     digits_table(tmp_path, {"label": (ANSWER_CELLS["label"] * 2)[:24]}, ("image",))
