@@ -208,8 +208,8 @@ def _report_repeats(examined: ExaminedTable, repeats: Sequence[Alike]) -> Iterat
         yield Finding(
             "duplicates",
             "warning",
-            f"{format_count(len(concerns), 'row')} repeat others, {figures['identical']:,} of them exactly: "
-            f"{concerns[0].where} is {concerns[0].reason}",
+            f"{format_count(len(concerns), 'row')} {'repeats' if len(concerns) == 1 else 'repeat'} another, "
+            f"{figures['identical']:,} of them exactly: {concerns[0].where} is {concerns[0].reason}",
             tuple(concerns),
             figures,
         )

@@ -37,6 +37,11 @@ class CheckReport:
         """The findings that should be mended before training."""
         return [finding for finding in self.findings if finding.severity == "problem"]
 
+    @property
+    def finds_nothing_wrong(self) -> bool:
+        """Whether there are only notes."""
+        return all(finding.severity == "note" for finding in self.findings)
+
     def summarise(self, lines: int) -> list[str]:
         """The findings in at most this many sentences; notes are left out."""
         urgent = [finding for finding in self.findings if finding.severity != "note"]
@@ -55,7 +60,7 @@ class CheckReport:
         lines = [format_count(self.examples, "example")]
         for finding in self.findings:
             lines += ["", f"{finding.severity}: {finding.sentence}", *_list_concerns(finding.concerns)]
-        if not any(finding.severity != "note" for finding in self.findings):
+        if self.finds_nothing_wrong:
             lines += ["", "nothing wrong was found"]
         lines += ["", "Not looked for:", *(f"  {each}" for each in self.not_looked_for)]
         return "\n".join(lines)
