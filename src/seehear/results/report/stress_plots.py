@@ -72,12 +72,14 @@ class _Panel:
             self.canvas.text(
                 (x + LEFT - 6, self.at(0, share)[1]), f"{100 * share:g} %", size=9, color=FAINT, anchor="rm"
             )
-        middle = (self.levels + 1) // 2
-        for level in (1, middle, self.levels):
+        taken: list[tuple[float, float]] = []
+        for level in (self.levels, 1, (self.levels + 1) // 2):
             label = curve.levels[level - 1].amount
-            left, right = x + LEFT, x + WIDTH - text_width(label, 9) / 2
-            across = min(max(self.at(level, 0)[0], left), right)
-            self.canvas.text((across, y + HEIGHT - BOTTOM + 11), label, size=9, color=FAINT, anchor="mm")
+            half = text_width(label, 9) / 2
+            across = min(max(self.at(level, 0)[0], x + LEFT), x + WIDTH - half)
+            if all(across + half < left or right < across - half for left, right in taken):
+                self.canvas.text((across, y + HEIGHT - BOTTOM + 11), label, size=9, color=FAINT, anchor="mm")
+                taken.append((across - half, across + half))
 
     def draw_line(self, shares: Iterable[float], colour: str) -> None:
         """Joins the known shares; unknown ones are left out."""
