@@ -69,8 +69,8 @@ def test_a_coverage_is_refused_that_too_few_examples_support(options: PredictOpt
 
 
 def test_a_recogniser_from_before_says_so() -> None:
-    with pytest.raises(UsageError, match="Allowed: no coverage"):
-        Predictor(tiny.bundle()).predict_one(UNSURE, PredictOptions(coverage=0.5))
+    with pytest.raises(UsageError, match="calibrated before there were prediction sets"):
+        Predictor(tiny.bundle(**coverage() | {"coverage": {}})).predict_one(UNSURE, PredictOptions(coverage=0.5))
 
 
 @pytest.mark.parametrize("wrong", [{"coverage": 1.0}, {"coverage": 0.0}, {"each_class": True}])

@@ -52,6 +52,9 @@ class Coverage:
         names = sets.classes(self.recipe.answer) if self.each_class else (EVERY_CLASS,)
         if self.each_class and len(names) < 2:
             raise UsageError(f"a coverage for each class of an answer of the kind {self.kind.name!r}, without classes")
+        if not curves and key in self.recipe.results:
+            hint = "train it again, or leave the coverage out"
+            raise UsageError("this recogniser was calibrated before there were prediction sets", hint=hint)
         found = {name: curves.get(name, CoverageCurve()).least_threshold(self.share) for name in names}
         if missing := {name: curves.get(name, CoverageCurve()) for name, least in found.items() if least is None}:
             raise self._refuse(missing, self.recipe.results.get(key, {}).get("n", 0))
