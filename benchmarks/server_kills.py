@@ -245,8 +245,9 @@ def _finish_trainings(home: Path, told: Told) -> None:
         while unfinished := project.jobs.unfinished():
             _require(time.monotonic() < until_s, f"{len(unfinished)} trainings do not go on")
             time.sleep(0.5)
-        done = {job.options["minutes"] for job in project.jobs.list(10_000) if job.version is not None}
-        _require(told.trainings <= done, "a training made no version")
+        without = [job for job in project.jobs.list(10_000) if job.version is None]
+        lost = [f"{job.id}: {job.state} {job.error}" for job in without if job.options["minutes"] in told.trainings]
+        _require(not lost, f"a training made no version: {lost}")
 
 
 def _check_content(home: Path) -> None:

@@ -47,6 +47,7 @@ LABELS = {"label": [("odd", "even")[i % 2] for i in range(64)]}
 # The phases of a run in order; within how many seconds it is killed in each, and how often.
 PHASES = {
     "opening": (0.02, 1),
+    "checking": (0.02, 1),
     "reading": (0.04, 4),
     "preparing the export": (2.0, 2),
     "training": (0.02, 9),

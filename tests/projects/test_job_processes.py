@@ -30,12 +30,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
         yield made
 
 
-def await_event(project: Project, job: int, event: str) -> int:
-    """Wait until a job's progress has an event -> the job's process."""
+def await_event(project: Project, job: int, event: str, task: str | None = None) -> int:
+    """Wait until a job's progress has an event, of this task if given -> the job's process."""
     until_s, process = time.monotonic() + AWAIT_S, 0
     for record, _ in project.jobs.watch(job):
         process = record.get("process", process)
-        if record["event"] == event:
+        if record["event"] == event and task in (None, record.get("task")):
             return process
         assert time.monotonic() < until_s and record["event"] not in ("failed", "state"), record
     raise AssertionError(f"no {event!r}")
@@ -57,7 +57,7 @@ def test_a_job_that_is_killed_again_and_again_makes_one_version(project: Project
 def test_a_job_that_is_cancelled_keeps_what_it_learned_and_the_next_one_begins(project: Project) -> None:
     long = project.jobs.start(minutes=30).id
     short = project.jobs.start(steps=5).id
-    await_event(project, long, "advanced")
+    await_event(project, long, "advanced", "training")
     assert project.jobs.get(short).state == "waiting"
     project.jobs.cancel(long)
     assert project.jobs.wait(long).state == "cancelled"
