@@ -32,6 +32,8 @@ COMMANDS = (
         "server": ("benchmarks.server",),
         "groups": ("benchmarks.groups",),
         "audit-log": ("benchmarks.audit_log",),
+        "drift-simulated": ("benchmarks.drift", "simulated"),
+        "drift-cifar10": ("benchmarks.drift", "cifar10"),
     }
 )
 

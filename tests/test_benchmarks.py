@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 import tiny
-from benchmarks import accuracy, budget, guarantees, results, scenes, starts, table
+from benchmarks import accuracy, budget, drift, guarantees, results, scenes, starts, table
 from benchmarks.__main__ import COMMANDS
 from benchmarks.accuracy import TASKS, task_named
 from benchmarks.budget import Sitting, parse_arguments
@@ -340,3 +340,19 @@ def test_promises_are_checked_on_answers_that_did_not_calibrate_them() -> None:
     assert known.coverage >= 0.88 and 1 <= known.size <= 2
     assert known.accepted > 0.2 and known.wrong < 0.08
     assert check_all(np.full(600, 0.8)).accepted == 0
+
+
+def test_simulated_inputs_change_as_they_say_and_the_first_alarm_after_it_counts() -> None:
+    random = np.random.default_rng(0)
+    numbers, classes = drift.Inputs(moved=2.0, of=0.5, frequency=0.4, alike=3).draw(random, 4000)
+    assert numbers.shape == (4000, drift.NUMBERS) and (numbers[0] == numbers[2]).all()
+    assert numbers.mean(0) == pytest.approx([1, 0, 0, 0, 0], abs=0.1)
+    assert numbers[:, 1:].std(0) == pytest.approx(np.ones(4), abs=0.1)
+    assert (classes == 0).mean() == pytest.approx(0.4, abs=0.05)
+    alarms = [*drift.watch(random, 300, [(drift.Inputs(), 100), (drift.Inputs(moved=2.0), 100)], 1000)]
+    assert {alarm.statistic for alarm in alarms if alarm.found > 100} >= {"0"}
+    assert drift.to_delay([replace(alarms[0], found=found) for found in (90, 130, 150)], 100) == 30
+    assert drift.to_delay(alarms, 200) == np.inf
+    (share, middle) = drift.to_figures("moved", [100, np.inf, np.inf], 800)
+    assert share.value == pytest.approx(1 / 3)
+    assert middle.value == 800 and not middle.met

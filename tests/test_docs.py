@@ -17,7 +17,9 @@ PAGES = sorted(
     {ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")} - {ROOT / "docs/changelog.md"}
 )
 MODULE = re.compile(r"`((?:[a-z_]+/)+[a-z_*]+(?:\.py|/)?)[`.]")  # `table/loader`, `answers/text/head.py`, `layers/`
-COMMAND = re.compile(r"seehear (?:train|plan|predict|evaluate|compare|add|similar|show|serve|mcp|demo)\b[^\n`]*")
+COMMAND = re.compile(
+    r"seehear (?:train|plan|predict|evaluate|compare|add|similar|show|serve|mcp|demo|watch-drift)\b[^\n`]*"
+)
 FLAG = re.compile(r"(?<!\S)(--[a-z-]+)")
 
 

@@ -61,6 +61,7 @@ MAY_IMPORT = {
     "check": LEFT | {"table", "datasets", "measure", "runtime", "results", "events", "planning", "learn"},
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "stress"},
     "paired_evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "evaluation"},
+    "drift": LEFT | {"runtime", "inputs"},
     "papers": LEFT | {"measure", "runtime", "starts", "__init__"},
     "encoders": {"errors", "starts", "learn"},
     "api": LEFT

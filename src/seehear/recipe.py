@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -21,6 +21,9 @@ MOST_VALUES = 500_000  # in a JSON or TOML file, so that reading one takes less 
 UPGRADE = "upgrade with pip install -U seehear"
 MAX_SETS = 1 << len(SENSES)  # of senses in use
 SEEDS = 1 << 32  # seeds are below
+MOST_USUAL = 1000  # values of `Usual`
+DIGITS = 4  # so that equal inputs have equal values, wherever they were computed
+UsualValues = Annotated[tuple[float, ...], Field(max_length=MOST_USUAL)]
 Precision = Literal["float32", "bfloat16"]
 Folds = Literal[0, 2, 3, 4, 5]
 
@@ -236,6 +239,23 @@ class Provenance(Frozen):
     energy_j: float | None = Field(default=None, ge=0)
 
 
+class Usual(Frozen):
+    """What examples like those taught measured, to tell whether new ones differ; see `to_usual`.
+
+    unfamiliarity   by sense: the out-of-distribution scores of held-out examples
+    measured        by sense and input statistic: of training examples
+    confidence      of answers to held-out examples with all senses
+    answers         numbers in the same answers, by what they are called
+    classes         how many of the same answers name each class
+    """
+
+    unfamiliarity: dict[str, UsualValues] = Field(default={}, max_length=MAX_SETS)
+    measured: dict[str, dict[str, UsualValues]] = Field(default={}, max_length=MAX_SETS)
+    confidence: UsualValues = ()
+    answers: dict[str, UsualValues] = Field(default={}, max_length=MAX_SETS)
+    classes: dict[str, int] = Field(default={}, max_length=10_000)
+
+
 class Recipe(Frozen):
     """A recogniser's shape, complete before its weights: senses, answer, training, later when to accept."""
 
@@ -255,6 +275,7 @@ class Recipe(Frozen):
     ood_threshold: dict[str, float] = Field(default={}, max_length=MAX_SETS)
     # By sense and statistic: the range that contains 96 % of the training examples.
     input_statistics: dict[str, dict[str, tuple[float, float]]] = Field(default={}, max_length=MAX_SETS)
+    usual: Usual = Usual()
     # Classes added after training, with their number of examples.
     added: dict[str, int] = Field(default={}, max_length=10_000)
     groups_seen: str = ""  # the groups, such as speakers, that the results were measured on
@@ -321,6 +342,16 @@ class Recipe(Frozen):
             raise DataError(f"not a recipe: {_first(error)}", where="recipe") from None
         except (ValueError, RecursionError) as error:
             raise DataError(f"not TOML: {error}", where="recipe") from None
+
+
+def keep_digits(value: float) -> float:
+    """Rounded to DIGITS significant digits."""
+    return float(f"{value:.{DIGITS}g}")
+
+
+def to_usual(values: Iterable[float]) -> tuple[float, ...]:
+    """As `Usual` keeps them: sorted, so that nothing tells which belong to the same example."""
+    return tuple(sorted(map(keep_digits, values)))
 
 
 def newer(number: int) -> str:

@@ -166,6 +166,8 @@ def test_both_kinds_of_examples_calibrate_and_the_card_says_so(tmp_path: Path) -
     )
     assert both.results["image"]["metrics"]["accuracy"] >= len(rows) / EXAMPLES
     assert (alone.cross_fitted, both.cross_fitted) == (0, len(rows))
+    assert len(both.usual.confidence) == sum(both.usual.classes.values()) == HELD_OUT, "only by the network itself"
+    assert len(both.usual.unfamiliarity["image"]) == HELD_OUT and list(both.usual.classes) == list(classes)
     assert (alone.results["image"]["n"], both.results["image"]["n"]) == (HELD_OUT, EXAMPLES)
     assert "Cross-validated: on held-out examples and 12 training examples" in render_model_card(both)
     assert "Cross-validated" not in render_model_card(alone)

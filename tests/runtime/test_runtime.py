@@ -201,7 +201,9 @@ def test_an_unreadable_file_is_named_and_raises_nothing(
 
 def test_json_has_exactly_the_published_keys(seeing: Predictor, tmp_path: Path) -> None:
     told = json.loads(json.dumps(seeing.predict_one(tiny.picture(0.9)).to_json()))
-    assert list(told) == ["input", "answer", "confidence", "accepted", "alternatives", "reason", "used"]
+    published = ("input", "answer", "confidence", "accepted", "alternatives", "reason", "used", "unfamiliarity")
+    assert tuple(told) == published
+    assert told["unfamiliarity"] == {"image": 0.0}
     assert told["answer"] == {"label": "bright"}
     assert told["alternatives"] == [{"answer": "dark", "confidence": pytest.approx(1 - told["confidence"], abs=1e-6)}]
     failed = seeing.predict_one(tmp_path / "none.png").to_json()

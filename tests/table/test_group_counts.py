@@ -13,7 +13,7 @@ from learning import ANSWER_CELLS, digits_table, open_all_kinds, recipe_for
 from seehear.events import ignore_events
 from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.data.split import DataSplit, load_split
-from seehear.learn.data.statistics import FEWEST, describe_groups, measure_input_statistics
+from seehear.learn.data.statistics import FEWEST, describe_groups, measure_inputs, to_ranges
 from seehear.table import Table
 from seehear.table.group_counts import count_groups, describe_groups_seen
 
@@ -93,7 +93,9 @@ def split(tmp_path: Path) -> DataSplit:
 
 
 def test_input_statistics_and_groups_are_on_the_model_card(split: DataSplit) -> None:
-    ranges = measure_input_statistics(split)
+    measured = measure_inputs(split)
+    ranges = to_ranges(measured)
+    assert all(list(own) == sorted(own) for values in measured.values() for own in values.values())
     assert ranges.keys() == {"image"}
     low, high = ranges["image"]["brightness"]
     assert 0 < low < high < 255
@@ -109,5 +111,5 @@ def test_input_statistics_and_groups_are_on_the_model_card(split: DataSplit) -> 
 
 def test_few_examples_give_no_input_statistics(split: DataSplit) -> None:
     few = DataSplit(split.train, split.train_rows[: FEWEST - 1], split.val, split.val_rows)
-    assert measure_input_statistics(few) == {}
+    assert measure_inputs(few) == {}
     assert len(ANSWER_CELLS["label"]) < FEWEST

@@ -33,6 +33,7 @@ from seehear.cli.show import show
 from seehear.cli.similar import similar
 from seehear.cli.starts import starts
 from seehear.cli.train import plan, train
+from seehear.cli.watch_drift import watch_drift
 from seehear.errors import SeehearError, describe_error
 from seehear.escaping import escape_unprintable
 
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 for command in (check, train, plan, predict, evaluate, compare, add, similar, show, card, dossier, serve, mcp, demo):
     app.command()(command)
+app.command()(watch_drift)
 app.add_typer(starts, name="starts")
 app.add_typer(project, name="project")
 app.add_typer(log, name="log")

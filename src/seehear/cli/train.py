@@ -122,7 +122,7 @@ def plan(  # noqa: PLR0913 - each flag is an argument
     readable = recipe.model_dump(
         mode="json",
         exclude_none=True,
-        exclude={"answer": opaque(recipe.answer), "groups_seen": True, "cross_fitted": True},
+        exclude={"answer": opaque(recipe.answer), "groups_seen": True, "cross_fitted": True, "usual": True},
     )
     planned = {name: value for name, value in readable.items() if value != {}}
     sys.stdout.write(escape_toml(tomli_w.dumps(planned)))

@@ -36,7 +36,7 @@ from seehear.learn.model.pretrained import Pretrained
 from seehear.learn.new_classes import MAX_RECALL_LOSS, KnownExamples, NewOutputs, fit_new_outputs, measure_recall
 from seehear.measure.clusters import Clusters
 from seehear.media import medium_of_file
-from seehear.recipe import Recipe, used_key
+from seehear.recipe import Recipe, Usual, used_key
 from seehear.runtime.bundle import FEATURES, Bundle
 from seehear.table import RowProblem, Table
 from seehear.table.directories import list_visible
@@ -234,4 +234,5 @@ def _calibrate(recipe: Recipe, outputs: NewOutputs, examples: ClassExamples) -> 
         "coverage": {used: found.coverage},
         "results": {used: found.results},
     }
-    return recipe.model_copy(update=fitted | {"cross_fitted": 0, "comparison": None})
+    usual = Usual(measured=recipe.usual.measured)  # the scores and answers of the earlier model
+    return recipe.model_copy(update=fitted | {"cross_fitted": 0, "comparison": None, "usual": usual})

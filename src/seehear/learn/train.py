@@ -22,7 +22,7 @@ from seehear.learn.cross_fit import FineTuning, Fitted, Member
 from seehear.learn.data.balance import balance
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.data.split import DataSplit, load_split
-from seehear.learn.data.statistics import describe_groups, measure_input_statistics
+from seehear.learn.data.statistics import describe_groups, measure_inputs, to_ranges
 from seehear.learn.export import export_graphs, to_safetensors
 from seehear.learn.kept_features import keep_features, supports_new_classes
 from seehear.learn.loop.fit import Clock, fit
@@ -132,9 +132,11 @@ class PreparedTraining:
             comparison = self.untrained.compare(calibrated, self.listen)
         recipe = calibrated.recipe
         settings = recipe.training.model_copy(update={"steps": progress.step, "precision": progress.precision})
-        statistics = {"input_statistics": measure_input_statistics(split), "groups_seen": describe_groups(split)}
+        measured = measure_inputs(split)
+        statistics = {"input_statistics": to_ranges(measured), "groups_seen": describe_groups(split)}
         found: dict[str, Any] = {"training": settings, "unlabelled": learned.unlabelled, "comparison": comparison}
         found["fairness"] = self._describe_fairness()
+        found["usual"] = recipe.usual.model_copy(update={"measured": measured})
         recipe = recipe.model_copy(update=statistics | found)
         graphs = export_graphs(traced.graphs, network, split.val, split.val_rows)
         card = render_model_card(recipe)

@@ -129,6 +129,7 @@ class AnswerLog(Unlogged):
             "confidence": prediction.confidence,
             "accepted": prediction.accepted,
             "reason": prediction.reason,
+            **prediction.compared_to_json(),
         }
 
 

@@ -11,6 +11,7 @@ from seehear.amounts import format_probability, pluralise
 from seehear.answers import Answer, ItemCount
 from seehear.answers.prediction_sets import PredictionSet
 from seehear.errors import SeehearError
+from seehear.recipe import keep_digits
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Prediction:
     hint             how to get a better answer, if there is a way
     measured         by sense, the input statistics that the recipe has a usual range for
     unfamiliarity    by sense, how unlike the training data the input is: the score that its threshold is for
+    parts            whether it was answered in several parts, the most unfamiliar of which counts
     time_s           the time of a video frame, in seconds from the start; None for any other input
     prediction_set   what may be true, with the coverage that was asked for; None if none was. It says nothing about an
                      input that is `unfamiliar`
@@ -65,6 +67,7 @@ class Prediction:
     hint: str = ""
     measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     unfamiliarity: Mapping[str, float] = field(default_factory=dict)
+    parts: bool = False
     time_s: float | None = None
     whole_accepted: bool = False
     unfamiliar: bool = False
@@ -109,8 +112,21 @@ class Prediction:
             **({} if self.prediction_set is None else {"prediction_set": self.prediction_set.to_json()}),
             "reason": self.reason,
             "used": list(self.used),
+            **self.compared_to_json(),
         }
         return members | {name: text for name in ("error", "hint") if (text := getattr(self, name))}
+
+    def compared_to_json(self) -> dict[str, Any]:
+        """What tells whether inputs drift: their unfamiliarity and input statistics; {} if only parts have them."""
+        if self.parts:
+            return {}
+        scores = {sense: keep_digits(score) for sense, score in self.unfamiliarity.items()}
+        measured = {
+            sense: {name: keep_digits(value) for name, value in values.items()}
+            for sense, values in self.measured.items()
+            if values
+        }
+        return ({"unfamiliarity": scores} if scores else {}) | ({"measured": measured} if measured else {})
 
     def describe(self) -> str:
         """The answer in one line, without the name of its input."""

@@ -307,7 +307,9 @@ class Predictor:
         except SeehearError as error:
             return Prediction.failed(source, error)
         unfamiliarity = _plain({sense: merged.ood_score})
-        return _prediction(verdict, request, source=source, used=request.senses, unfamiliarity=unfamiliarity)
+        return _prediction(
+            verdict, request, source=source, used=request.senses, unfamiliarity=unfamiliarity, parts=True
+        )
 
 
 def _prediction(verdict: Verdict, request: Request, *, used: Sequence[str], **rest: Any) -> Prediction:

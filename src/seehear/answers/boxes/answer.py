@@ -219,6 +219,12 @@ def target(answer: Boxes, spec: BoxesSpec, geometry: Geometry | None) -> dict[st
     }
 
 
+def numbers_told(told: Any) -> dict[str, float]:
+    """How many boxes there are."""
+    boxes = told.get("boxes") if isinstance(told, Mapping) else None
+    return {"number of boxes": float(len(boxes))} if isinstance(boxes, list) else {}
+
+
 def raw_shapes(spec: BoxesSpec) -> dict[str, tuple[int | str, ...]]:
     """Per cell: corners in preprocessed px, class logits, and its position: centre x, y and pitch."""
     return {"corners": ("N", 4), "logits": ("N", len(spec.classes)), "cells": ("N", 3)}

@@ -186,6 +186,18 @@ def to_answer(
     return _multi_label(logits, spec) if spec.several else _single_label(logits, spec)
 
 
+def named_classes(told: Any, spec: LabelSpec) -> Sequence[str] | None:
+    """Of an answer's JSON, or of one line, which does not separate several classes clearly."""
+    if isinstance(told, str):
+        return None if spec.several or told not in spec.index else (told,)
+    if not isinstance(told, Mapping):
+        return None
+    names = told.get("labels") if spec.several else [told.get("label")]
+    if not isinstance(names, list) or not all(isinstance(name, str) and name in spec.index for name in names):
+        return None
+    return names
+
+
 def _single_label(logits: Array, spec: LabelSpec) -> Label:
     odds = np.exp(logits - logits.max())
     probabilities = odds / odds.sum()

@@ -169,6 +169,12 @@ def target(answer: Score, spec: ScoreSpec, geometry: Geometry | None) -> dict[st
     return {"value": np.asarray((answer.value - spec.mean) / spec.spread, np.float32)}
 
 
+def numbers_told(told: Any) -> dict[str, float]:
+    """The score itself."""
+    value = told.get("score") if isinstance(told, Mapping) else None
+    return {"score": float(value)} if isinstance(value, int | float) else {}
+
+
 def raw_shapes(spec: ScoreSpec) -> dict[str, tuple[int, ...]]:
     """A normal distribution of one number."""
     return {"mean": (), "log_scale": ()}

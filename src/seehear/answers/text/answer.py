@@ -185,6 +185,12 @@ def concatenate_targets(targets: Sequence[Mapping[str, Array]], spec: TextSpec) 
     return _with_lengths(tokens)
 
 
+def numbers_told(told: Any) -> dict[str, float]:
+    """How many words there are."""
+    words = told.get("words") if isinstance(told, Mapping) else None
+    return {"number of words": float(len(words))} if isinstance(words, list) else {}
+
+
 def raw_shapes(spec: TextSpec) -> dict[str, Shape]:
     """logp: log probabilities of the CTC tokens and the blank. cells: how many are not padding. cell_s: seconds each.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -32,7 +34,16 @@ from seehear.measure.clusters import Clusters
 from seehear.measure.evaluate import evaluate_scored
 from seehear.measure.scored_answers import ScoredAnswers
 from seehear.measure.thresholds import fit_coverage, fit_ood_threshold, to_risk_curve
-from seehear.recipe import CoverageCurve, Recipe, RiskCoverageCurve, SelectivePrediction, used_key
+from seehear.recipe import (
+    MOST_USUAL,
+    CoverageCurve,
+    Recipe,
+    RiskCoverageCurve,
+    SelectivePrediction,
+    Usual,
+    to_usual,
+    used_key,
+)
 from seehear.sampling import take_evenly
 
 Array = NDArray[Any]
@@ -94,8 +105,10 @@ def calibrate_network(
     """
     recipe = network.recipe
     calibrators, scores = predict_held_out(network, dataset, select_calibration_rows(network, dataset, rows), listen)
+    every = used_key(recipe.senses)
+    held_out = tuple(calibrators[every].rows) if every in calibrators else ()
     if out_of_fold is not None:
-        _add_outputs(calibrators[used_key(recipe.senses)], out_of_fold)
+        _add_outputs(calibrators[every], out_of_fold)
     thresholds = {name: fit_ood_threshold(own) for name, own in scores.items()}
     thresholds = {name: value for name, value in thresholds.items() if np.isfinite(value)}  # infinite: too few scores
     calibrated = {
@@ -107,12 +120,33 @@ def calibrate_network(
     fitted["selective"] = {used: each.selective for used, each in calibrated.items()}
     fitted["coverage"] = {used: each.coverage for used, each in calibrated.items()}
     fitted["results"] = {used: each.results for used, each in calibrated.items()}
+    answers = calibrated[every].answers if every in calibrated else {}
+    fitted["usual"] = _describe_usual(recipe, scores, [answers[row] for row in held_out if row in answers])
     cross_fitted = 0 if out_of_fold is None else len(out_of_fold.rows)
     recipe = recipe.model_copy(update=fitted | {"cross_fitted": cross_fitted})
-    if (every := used_key(recipe.senses)) not in calibrated:
-        return Calibrated(recipe, {})
-    listen(Notice(describe_risk(recipe, every)))
-    return Calibrated(recipe, calibrated[every].answers)
+    if every in calibrated:
+        listen(Notice(describe_risk(recipe, every)))
+    return Calibrated(recipe, answers)
+
+
+def _describe_usual(recipe: Recipe, scores: Mapping[str, Array], answers: Sequence[Any]) -> Usual:
+    """From the scores by sense and the answers of the network itself to held-out examples: those of other folds'
+    networks differ in confidence."""
+    kind = ANSWERS[recipe.kind]
+    some = [answers[place] for place in take_evenly(np.arange(len(answers)), MOST_USUAL)]
+    told = [answer.to_json() for answer in some]
+    numbers = [kind.numbers_told(each) for each in told]
+    named = [kind.named_classes(each, recipe.answer) for each in told]
+    counts = Counter(chain.from_iterable(names or () for names in named))
+    classes = kind.rates.names(recipe.answer) if kind.rates is not None and counts else ()
+    return Usual(
+        unfamiliarity={
+            sense: to_usual(own[take_evenly(np.arange(len(own)), MOST_USUAL)].tolist()) for sense, own in scores.items()
+        },
+        confidence=to_usual(answer.confidence for answer in some),
+        answers={name: to_usual(each[name] for each in numbers) for name in (numbers[0] if numbers else ())},
+        classes={name: counts[name] for name in classes},
+    )
 
 
 def _add_outputs(calibrator: Calibrator, out_of_fold: OutOfFold) -> None:

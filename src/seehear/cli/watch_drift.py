@@ -1,0 +1,64 @@
+"""`seehear watch-drift`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seehear.cli import options
+from seehear.cli.display import Display
+from seehear.escaping import escape_unprintable, to_json_line
+
+
+def watch_drift(
+    model: options.Model,
+    answers: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="ANSWERS...",
+            help="Files that predict --json or --log wrote, in the order of time; or a folder of inputs to answer now.",
+        ),
+    ],
+    false_alarm_in: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="The answers in which at most one false alarm is allowed on average; 30,000 by default.",
+        ),
+    ] = None,
+    every: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER", help="Compare one of so many answers, where inputs that follow each other are alike."
+        ),
+    ] = None,
+    any_order: Annotated[
+        bool, typer.Option("--any-order", help="The order of the answers means nothing, as that of files in a folder.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Say whether what a model is given still is like what it was taught; if not, how it differs, since when, and the
+    exit code is 1."""
+    from seehear import api, drift
+    from seehear.runtime.answer_log import hash_path
+
+    options.require_model(model, *map(str, answers))
+    for each in answers:
+        options.require_existing(each)
+    with Display() as display:
+        recogniser = api.load(model, listen=display)
+        found = drift.watch_drift(
+            recogniser.predictor,
+            answers,
+            any_order=any_order,
+            model_sha256=hash_path(model),
+            **options.drop_unset(per_false_alarm=false_alarm_in, every=every),
+        )
+    if json:
+        typer.echo(to_json_line(found.to_json()))
+    else:
+        typer.echo("\n".join(map(escape_unprintable, str(found).split("\n"))))
+    if found.alarms:
+        raise typer.Exit(1)

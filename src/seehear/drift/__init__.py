@@ -1,0 +1,7 @@
+"""Tells whether what a model is given still is like what it was taught, with a stated rate of false alarms."""
+
+from __future__ import annotations
+
+from seehear.drift.report import Alarm as Alarm
+from seehear.drift.report import Drift as Drift
+from seehear.drift.watch import watch_drift as watch_drift
