@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -128,16 +129,10 @@ def _name_group(examined: ExaminedTable, alike: Alike) -> str:
 
 
 def _report_leaks(examined: ExaminedTable, leaks: Sequence[Alike]) -> Iterator[Finding]:
+    parts = examined.parts
     concerns = [
-        Concern(
-            examined.keys[row],
-            f"{how} {examined.keys[alike.rows[0]]} in {examined.parts[alike.rows[0]]!r}",
-            row,
-            (alike.rows[0],),
-            REMOVE if examined.parts[row] != examined.parts[alike.rows[0]] else None,
-        )
-        for alike in leaks
-        for row, how in zip(alike.rows[1:], alike.how[1:], strict=True)
+        each if parts[row] != parts[each.beside[0]] else replace(each, correction=None)
+        for row, each in _list_repeats(examined, leaks, lambda alike: f" in {parts[alike.rows[0]]!r}")
     ]
     if concerns:
         yield Finding(
@@ -174,17 +169,8 @@ def _report_contradictions(examined: ExaminedTable, contradictions: Sequence[Ali
 
 
 def _report_shared(examined: ExaminedTable, shared: Sequence[Alike]) -> Iterator[Finding]:
-    concerns = [
-        Concern(
-            examined.keys[row],
-            f"{how} {examined.keys[alike.rows[0]]} of another {_name_group(examined, alike)}",
-            row,
-            (alike.rows[0],),
-            REMOVE,
-        )
-        for alike in shared
-        for row, how in zip(alike.rows[1:], alike.how[1:], strict=True)
-    ]
+    listed = _list_repeats(examined, shared, lambda alike: f" of another {_name_group(examined, alike)}")
+    concerns = [each for _, each in listed]
     if concerns:
         noun = _name_group(examined, shared[0])
         yield Finding(
@@ -198,11 +184,7 @@ def _report_shared(examined: ExaminedTable, shared: Sequence[Alike]) -> Iterator
 
 
 def _report_repeats(examined: ExaminedTable, repeats: Sequence[Alike]) -> Iterator[Finding]:
-    concerns = [
-        Concern(examined.keys[row], f"{how} {examined.keys[alike.rows[0]]}", row, (alike.rows[0],), REMOVE)
-        for alike in repeats
-        for row, how in zip(alike.rows[1:], alike.how[1:], strict=True)
-    ]
+    concerns = [each for _, each in _list_repeats(examined, repeats, lambda alike: "")]
     if concerns:
         figures = _count(repeats)
         yield Finding(
@@ -213,6 +195,17 @@ def _report_repeats(examined: ExaminedTable, repeats: Sequence[Alike]) -> Iterat
             tuple(concerns),
             figures,
         )
+
+
+def _list_repeats(
+    examined: ExaminedTable, groups: Sequence[Alike], where: Callable[[Alike], str]
+) -> Iterator[tuple[int, Concern]]:
+    """(row, concern) for each row beside the first of its group; `where` that one is, to end the reason with."""
+    for alike in groups:
+        first, *others = alike.rows
+        named = f"{examined.keys[first]}{where(alike)}"
+        for row, how in zip(others, alike.how[1:], strict=True):
+            yield row, Concern(examined.keys[row], f"{how} {named}", row, (first,), REMOVE)
 
 
 def _count(groups: Sequence[Alike]) -> dict[str, int]:
