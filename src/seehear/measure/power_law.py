@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-EXPONENTS = np.linspace(0.05, 1.5, 30)  # from hardly any progress to faster than has been published
-FLOORS = np.linspace(0.0, 0.98, 50)  # share of the present error that is left with endless examples
+EXPONENTS = np.linspace(0.05, 1.5, 146)  # from hardly any progress to faster than has been published
+FLOORS = np.linspace(0.0, 0.98, 99)  # share of the present error that is left with endless examples
 DRAWS = 4000
 MIDDLE = 0.9  # share of the forecasts that an interval holds
 
