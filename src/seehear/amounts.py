@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 _IRREGULAR = {"person": "people", "child": "children"}
+_PLURAL_VERBS = {"is": "are", "was": "were", "has": "have"}
 _UNITS_S = {"hour": 3600, "minute": 60, "second": 1}
 
 
@@ -19,6 +20,11 @@ def pluralise(noun: str) -> str:
 def format_count(number: int, noun: str) -> str:
     """1 file, 2 files."""
     return f"{number:,} {noun if number == 1 else pluralise(noun)}"
+
+
+def conjugate(verb: str, number: int) -> str:
+    """1 file is, 2 files are; 1 row repeats, 2 rows repeat."""
+    return verb if number == 1 else _PLURAL_VERBS.get(verb, verb.removesuffix("s"))
 
 
 def format_duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from photos import photo, save_photos
 from seehear.check import CheckReport, Finding, check, report_findings
-from seehear.check.checks import ask_checks
+from seehear.check.checks import run_checks
 from seehear.check.examined import examine_table
 from seehear.cli import run
 from seehear.datasets import open_labelled, open_training_data
@@ -254,7 +254,7 @@ def test_training_is_told_in_a_few_sentences(pets: Path) -> None:
 
 def test_senses_that_only_training_reads_are_not_examined(pets: Path) -> None:
     table = open_labelled(pets, None, None, pets.parent / "workspace")
-    report = ask_checks(examine_table(table, [], ignore_events))
+    report = run_checks(examine_table(table, [], ignore_events))
     assert {finding.kind for finding in report.findings} == {"classes", "how the table was read"}
 
 

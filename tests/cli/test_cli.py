@@ -22,7 +22,7 @@ from PIL import Image
 import seehear
 import tiny
 from seehear import api, folders, interrupts
-from seehear.amounts import format_count, format_duration
+from seehear.amounts import conjugate, format_count, format_duration
 from seehear.cli import options, run
 from seehear.cli.display import INTERVAL_S, Bars, Display, Lines
 from seehear.cli.evaluate import evaluate
@@ -635,6 +635,8 @@ def test_counts_have_singular_and_plural():
     texts = [format_count(n, noun) for noun in ("box", "study", "child") for n in (1, 2)]
     assert texts == ["1 box", "2 boxes", "1 study", "2 studies", "1 child", "2 children"]
     assert (format_count(0, "example"), format_count(1200, "class")) == ("0 examples", "1,200 classes")
+    verbs = [conjugate(verb, n) for verb in ("is", "was", "has", "repeats") for n in (1, 2)]
+    assert verbs == ["is", "are", "was", "were", "has", "have", "repeats", "repeat"]
 
 
 @pytest.mark.parametrize(

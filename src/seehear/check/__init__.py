@@ -1,4 +1,4 @@
-"""The check of a dataset before anything is trained on it: what is damaged, double, leaked, odd or private."""
+"""Checks a dataset before training: damaged files, duplicates, leaks, outliers and personal data."""
 
 from seehear.check.before_training import report_findings
 from seehear.check.checks import check, check_table

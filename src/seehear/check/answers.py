@@ -1,4 +1,4 @@
-"""Answers that cannot be used, or may be wrong, as their kind judges them."""
+"""Finds answers that cannot be used, and answers that look wrong, by the rules of their kind."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def find_doubtful_answers(examined: ExaminedTable) -> Iterator[Finding]:
 
 
 def _find_unusable(examined: ExaminedTable, kind: AnyKind) -> Iterator[Finding]:
-    """Cells that are no answer of this kind. Those that name files are only known to exist."""
+    """Find cells that are not answers of this kind. Cells that name files are not checked: the files exist."""
     if examined.table.in_files:
         return
     errors: dict[str, str] = {}
@@ -59,7 +59,7 @@ def _find_unusable(examined: ExaminedTable, kind: AnyKind) -> Iterator[Finding]:
         yield Finding(
             "unusable answers",
             "problem",
-            f"{format_count(len(concerns), 'row')} cannot be learned from: {concerns[0].where}: {concerns[0].reason}",
+            f"{format_count(len(concerns), 'row')} cannot be trained on: {concerns[0].where}: {concerns[0].reason}",
             concerns,
             {"rows": len(concerns)},
         )

@@ -1,4 +1,4 @@
-"""Check a dataset: examine every input once, then ask each check what it finds."""
+"""Checks a dataset: examines every input once, then runs every check."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CHECKS: tuple[Check, ...] = (
 )
 NEVER_LOOKED_FOR = (
     UNSUSPECTED,
-    "whether the examples are like those that the model will meet",
+    "whether the examples are like the inputs that the model will get",
     "faces, voices, names and other personal data in what is shown or said",
     "whether you may use the data: consent, licences, copyright",
 )
@@ -56,15 +56,15 @@ def check(  # noqa: PLR0913 - one argument for each option
 ) -> CheckReport:
     """Find what is wrong with a folder or table of examples.
 
-    deep     also fit models to parts of the examples and let them answer the others: for answers that are probably
-             wrong, and for how much more examples would help. Takes up to as long as a training
-    minutes  for the trainings of a deep check; chosen from the data by default
+    deep     also train models on some of the examples and predict the others, to find answers that are probably
+                      wrong and to estimate how much more examples would help. Can take as long as training
+             minutes  time for training in a deep check; chosen from the data by default
     report   a folder for a page with all findings, with pictures and sounds
-    fix      where to write a corrected table (csv), with the reason in each row that differs; rows that are taken out
-             go to a second table beside it. The original is never changed
+    fix      where to write a corrected table (csv), with the reason in each row that differs; rows that are removed
+                      go to a second table beside it. The original is never changed
 
-    Inputs that cannot be read are findings. Raises DataError if no row can be used, and UsageError for a fix of an
-    archive, as its files are only unpacked while it is checked.
+    Inputs that cannot be read are findings. Raises DataError if no row can be used, and UsageError for `fix` with an
+    archive, because its files are deleted after the check.
     """
     if fix is not None:
         check_writable(Path(fix))
@@ -85,25 +85,25 @@ def check(  # noqa: PLR0913 - one argument for each option
 
 
 def check_table(table: Table, listen: Listener = ignore_events) -> CheckReport:
-    """Everything that can be found without training. Inputs that cannot be read are findings, not errors."""
-    return ask_checks(examine_table(table, table.senses, listen))
+    """Find everything that can be found without training. Inputs that cannot be read are findings, not errors."""
+    return run_checks(examine_table(table, table.senses, listen))
 
 
-def ask_checks(examined: ExaminedTable) -> CheckReport:
-    """The findings of all checks."""
+def run_checks(examined: ExaminedTable) -> CheckReport:
+    """Run all checks."""
     findings = [finding for check in CHECKS for finding in check(examined)]
     return CheckReport.of(len(examined.table), findings, [*NEVER_LOOKED_FOR, *_list_blind_spots(examined)])
 
 
 def _list_blind_spots(examined: ExaminedTable) -> list[str]:
-    """What cannot be looked for in the answers and senses of this table."""
-    answers = ["what is in the files of the answers"] if examined.table.in_files else []
+    """What cannot be checked in the answers and senses of this table."""
+    answers = ["the contents of the answer files"] if examined.table.in_files else []
     return answers + [
         sentence
         for each in examined.senses.values()
         for sentence in (
             each.sense.examiner.not_looked_for
             if each.sense.examiner
-            else [f"duplicates and quality of what `{each.sense.name}` reads: only whether it can be read"]
+            else [f"duplicates and quality of what `{each.sense.name}` reads; only whether it can be read was checked"]
         )
     ]

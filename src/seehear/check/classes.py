@@ -1,4 +1,4 @@
-"""How many examples each class has, in each part."""
+"""Finds classes with too few examples, in the whole table and in each part."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from seehear.amounts import format_count
 from seehear.check.examined import ExaminedTable
 from seehear.check.finding import Finding
 
-FEWEST = 10  # examples of a class, fewer of which neither teach it nor tell how well it is known
+FEWEST = 10  # examples of a class; fewer are not enough to learn it or to measure it
 IMBALANCE = 10  # times as many examples of one class as of another
 NAMED = 5  # classes in a sentence
 
 
 def count_classes(examined: ExaminedTable) -> Iterator[Finding]:
-    """The number of examples of each class; classes that are too small, missing in a part, or far outnumbered."""
+    """Report how many examples each class has, and classes that are too small, missing in a part, or outnumbered."""
     codes, names = examined.classes
     if names in ([], [""]):
         return

@@ -1,4 +1,4 @@
-"""Writes a corrected table beside the original, which stays as it is."""
+"""Writes a corrected table beside the original, which does not change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPAN = ("start_s", "end_s")
 
 
 class Corrected(NamedTuple):
-    """What was written: a table of the rows that stay, and one of those that were taken out."""
+    """What was written: a table of the rows that were kept, and one of those that were removed."""
 
     table: Path
     removed: Path
@@ -32,14 +32,14 @@ class Corrected(NamedTuple):
 
     def __str__(self) -> str:
         kept = f"{format_count(self.rows_kept, 'row')} ({self.rows_changed:,} with another answer) in {self.table}"
-        return f"{kept}; {format_count(self.rows_removed, 'row')} taken out, in {self.removed}"
+        return f"{kept}; {format_count(self.rows_removed, 'row')} removed, in {self.removed}"
 
 
 def write_corrected(table: Table, report: CheckReport, path: Path) -> Corrected:
     """Write the table with the corrections of a report, each row with the reason for its correction.
 
-    Rows that are taken out are written, with their reasons, to a second table, whose name ends in -removed. Where
-    several findings correct one row, removal goes before a changed answer, and the gravest finding gives the reason.
+    Rows that are removed are written, with their reasons, to a second table, whose name ends in -removed. If several
+    findings correct one row, removal wins over a changed answer, and the most serious finding gives the reason.
     Files are named relative to the new tables.
     """
     corrections = _choose_corrections(report)
@@ -92,7 +92,7 @@ def _to_cells(table: Table, row: Row, answer: str | None, reason: str, folder: P
 def _to_csv(rows: Sequence[Mapping[str, str]]) -> bytes:
     headings = dict.fromkeys(heading for row in rows for heading in row if heading != REASON)
     text = StringIO(newline="")
-    writer = csv.DictWriter(text, [*headings, REASON])  # not CsvWriter: every cell must stay as it is
+    writer = csv.DictWriter(text, [*headings, REASON])  # not CsvWriter, which changes some cells
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode("utf-8", "surrogateescape")

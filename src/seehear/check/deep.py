@@ -1,4 +1,4 @@
-"""The part of a check that trains: which answers in the data are probably wrong, and what more examples would bring."""
+"""The part of a check that trains: which answers are probably wrong, and how much more examples would help."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ NOT_MEASURED = (
 def look_deeper(
     table: Table, report: CheckReport, minutes: float | None, workspace: Path, listen: Listener
 ) -> CheckReport:
-    """The report with what is found by models that answer examples from which they have not learned.
+    """The report, with what models find that predict examples on which they were not trained.
 
-    minutes  for trainings, where heads on a pretrained encoder do not do; chosen from the data by default
+    minutes  time for training, if heads on a pretrained encoder are not enough; chosen from the data by default
 
     Raises DataError for data without answers, and for too few examples.
     """
@@ -57,9 +57,9 @@ def look_deeper(
 
 
 def _choose_start(table: Table) -> str | None:
-    """The pretrained encoder whose features are computed however little time there is; None to plan as for training.
+    """The pretrained encoder to use even if there is little time; None to plan as for training.
 
-    Only heads are fitted to them, in seconds, and only some heads can be.
+    Only heads are fitted to its features, which takes seconds, and not every head can be.
     """
     from seehear.planning.starts import choose_starts
 
@@ -70,7 +70,7 @@ def _choose_start(table: Table) -> str | None:
 
 
 def report_curve(curve: LearningCurve) -> Finding:
-    """The advice as a finding."""
+    """Turn the advice into a finding."""
     figures = {
         f"gain from {each.more} more{f' of {each.of!r}' if each.of else ''}": round(each.gain.value, 4)
         for each in curve.advise()

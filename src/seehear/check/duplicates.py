@@ -1,4 +1,4 @@
-"""The same thing twice: across parts, under two answers, under two people, or just repeated."""
+"""Finds duplicates: across parts, with different answers, in different groups such as people, or just repeated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seehear.amounts import format_count
+from seehear.amounts import conjugate, format_count
 from seehear.check.examined import ExaminedSense, ExaminedTable, each_row
 from seehear.check.finding import REMOVE, Concern, Correction, Finding
 from seehear.media import Excerpt, path_of
@@ -34,7 +34,7 @@ class Alike(NamedTuple):
 
 
 def find_duplicates(examined: ExaminedTable) -> Iterator[Finding]:
-    """Each group of versions is in one finding, the gravest that is true of it."""
+    """Each group of versions is in one finding: the most serious one that applies."""
     leaks, contradictions, shared, repeats = list[Alike](), list[Alike](), list[Alike](), list[Alike]()
     for alike in group_versions(examined):
         if len({examined.parts[row] for row in alike.rows}) > 1:
@@ -75,7 +75,7 @@ def _order(examined: ExaminedTable, rows: list[int], content: Indices) -> Alike:
 
 
 def _encode_inputs(each: ExaminedSense) -> tuple[Indices, Indices]:
-    """(codes (inputs,) that versions share, codes (inputs,) that identical inputs share)."""
+    """(codes (inputs,), equal for versions; codes (inputs,), equal for identical inputs)."""
     spans = [(source.start_s, source.end_s) if isinstance(source, Excerpt) else None for source in each.sources]
     files = find_identical_files([path_of(source) for source in each.sources]).tolist()
     numbers: dict[object, int] = {}
@@ -89,7 +89,7 @@ def _encode_inputs(each: ExaminedSense) -> tuple[Indices, Indices]:
 
 
 def _connect(content: Indices, pairs: Sequence[tuple[int, int]]) -> Indices:
-    """The codes of the connected components of inputs of one content, and of pairs."""
+    """The codes of the connected components: inputs with the same content, and pairs, are connected."""
     parent = {}
     for code in content.tolist():
         parent[code] = code
@@ -105,8 +105,8 @@ def _connect(content: Indices, pairs: Sequence[tuple[int, int]]) -> Indices:
 
 
 def _contradict(examined: ExaminedTable, alike: Alike) -> bool:
-    """Whether versions have different answers. A position differs in a mirrored or cropped version; answers that are
-    files are not compared."""
+    """Whether versions have different answers. Positions are not compared, as they differ in a mirrored or cropped
+    version; nor are answers in files."""
     if examined.kind is None or examined.table.in_files:
         return False
     spatial = examined.kind.spatial is not None
@@ -119,7 +119,7 @@ def _normalise(answer: str) -> str:
 
 
 def _name_group(examined: ExaminedTable, alike: Alike) -> str:
-    """The noun of a group, such as speaker, of which the versions have different ones; "" if there is none."""
+    """The noun of a group column, such as speaker, in which the versions differ; "" if there is none."""
     for heading in examined.table.metadata:
         if is_group(heading) and heading != RECORDING:
             cells = examined.metadata(heading)
@@ -138,8 +138,8 @@ def _report_leaks(examined: ExaminedTable, leaks: Sequence[Alike]) -> Iterator[F
         yield Finding(
             "leaks between parts",
             "problem",
-            f"{format_count(len(leaks), 'example')} of a held-out part {_is_or_are(leaks)} in another part too: "
-            "what is measured there is better than on new examples",
+            f"{format_count(len(leaks), 'example')} of a held-out part {conjugate('is', len(leaks))} also in another "
+            "part: results on that part are better than they would be on new examples",
             tuple(concerns),
             _count(leaks),
         )
@@ -158,11 +158,12 @@ def _report_contradictions(examined: ExaminedTable, contradictions: Sequence[Ali
             if not decided or examined.answers[row] != usual:
                 concerns.append(Concern(examined.keys[row], reason, row, beside, correction))
     if concerns:
+        count = len(contradictions)
         yield Finding(
             "contradicting answers",
             "problem",
-            f"{format_count(len(contradictions), 'example')} {_is_or_are(contradictions)} in the table with several "
-            f"answers: {concerns[0].where} has {concerns[0].reason}",
+            f"{format_count(count, 'example')} {conjugate('is', count)} in the table with several answers: "
+            f"{concerns[0].where} has {concerns[0].reason}",
             tuple(concerns),
             _count(contradictions),
         )
@@ -176,8 +177,8 @@ def _report_shared(examined: ExaminedTable, shared: Sequence[Alike]) -> Iterator
         yield Finding(
             "shared between groups",
             "problem",
-            f"{format_count(len(shared), 'example')} {_is_or_are(shared)} in the table under more than one {noun}: a "
-            f"split by {noun} would not keep them apart",
+            f"{format_count(len(shared), 'example')} {conjugate('is', len(shared))} in the table under more than one "
+            f"{noun}: a split by {noun} would not keep them apart",
             tuple(concerns),
             _count(shared),
         )
@@ -190,7 +191,7 @@ def _report_repeats(examined: ExaminedTable, repeats: Sequence[Alike]) -> Iterat
         yield Finding(
             "duplicates",
             "warning",
-            f"{format_count(len(concerns), 'row')} {'repeats' if len(concerns) == 1 else 'repeat'} another, "
+            f"{format_count(len(concerns), 'row')} {conjugate('repeats', len(concerns))} another, "
             f"{figures['identical']:,} of them exactly: {concerns[0].where} is {concerns[0].reason}",
             tuple(concerns),
             figures,
@@ -200,7 +201,7 @@ def _report_repeats(examined: ExaminedTable, repeats: Sequence[Alike]) -> Iterat
 def _list_repeats(
     examined: ExaminedTable, groups: Sequence[Alike], where: Callable[[Alike], str]
 ) -> Iterator[tuple[int, Concern]]:
-    """(row, concern) for each row beside the first of its group; `where` that one is, to end the reason with."""
+    """(row, concern) for each row but the first of its group. `where` says where the first one is."""
     for alike in groups:
         first, *others = alike.rows
         named = f"{examined.keys[first]}{where(alike)}"
@@ -209,17 +210,13 @@ def _list_repeats(
 
 
 def _count(groups: Sequence[Alike]) -> dict[str, int]:
-    """How many groups of versions, and how many rows beside the first of each, identical ones and others."""
+    """Count the groups of versions, and all rows but the first of each: identical ones and others."""
     identical = sum(how == IDENTICAL for alike in groups for how in alike.how[1:])
     return {
         "groups": len(groups),
         "identical": identical,
         "near": sum(len(alike.rows) - 1 for alike in groups) - identical,
     }
-
-
-def _is_or_are(groups: Sequence[Alike]) -> str:
-    return "is" if len(groups) == 1 else "are"
 
 
 def _list_answers(answers: Sequence[str]) -> str:

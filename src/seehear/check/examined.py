@@ -1,4 +1,4 @@
-"""One pass over a table: every distinct input is decoded and examined once."""
+"""Examines a table in one pass: every distinct input is decoded once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ExaminedSense:
     inputs        (rows,) index of the input of each row; -1 where it lacks the sense
     sources       of each input
     examinations  of each input; None if it could not be read, or if the sense has no examiner
-    errors        of the inputs that could not be read, by index
+    errors        by the index of the input that could not be read
     """
 
     sense: Sense
@@ -50,7 +50,7 @@ class ExaminedSense:
 
     @cached_property
     def measures(self) -> Measures:
-        """By name, (inputs,): nan where an input has none."""
+        """By name, (inputs,): nan if an input has none."""
         names = dict.fromkeys(name for each in self.examinations if each for name in each.measures)
         return {
             name: np.array([each.measures.get(name, np.nan) if each else np.nan for each in self.examinations])
@@ -58,7 +58,7 @@ class ExaminedSense:
         }
 
     def rows_of(self, chosen: NDArray[np.bool_]) -> Indices:
-        """The rows, ascending, whose input is chosen; chosen is (inputs,)."""
+        """The rows, ascending, whose input is chosen. chosen (inputs,) bool."""
         return np.flatnonzero(np.append(chosen, False)[self.codes])
 
     def examination_of(self, row: int) -> Examination | None:
@@ -94,7 +94,7 @@ class ExaminedTable:
 
     @cached_property
     def classes(self) -> tuple[Indices, list[str]]:
-        """(codes (rows,), names): what a split balances. One nameless class for answers that have none."""
+        """(codes (rows,), names): what a split balances. One class without a name if the answers have no classes."""
         if self.kind is None:
             return np.zeros(len(self.table), np.int64), [""]
         codes, cells = self.table.encode_column()
@@ -102,7 +102,7 @@ class ExaminedTable:
         return merged[codes], names.tolist()
 
     def metadata(self, heading: str) -> list[str]:
-        """A metadata cell of each row, "" where it is empty."""
+        """The metadata cell of each row; "" if it is empty."""
         if heading not in self._metadata:
             self._metadata[heading] = self.table.metadata_column(heading)
         return self._metadata[heading]
@@ -116,7 +116,7 @@ class ExaminedTable:
 def examine_table(table: Table, names: Sequence[str], listen: Listener) -> ExaminedTable:
     """Examine every input of these senses.
 
-    Memory holds a few hundred bytes of each picture, more of each recording, and a few decoded inputs at a time.
+    Keeps a few hundred bytes of each picture in memory, more of each recording, and a few decoded inputs at a time.
     """
     senses = {name: ExaminedSense(SENSES[name]) for name in names}
     places: dict[tuple[str, Input], int] = {}
@@ -168,7 +168,7 @@ def _examine(asked: tuple[ExaminedSense, int, Input]) -> Examination | InputErro
 
 
 def each_row(codes: Indices) -> Iterator[tuple[int, Indices]]:
-    """(code, the rows that have it, ascending) for each code from 0 on."""
+    """(code, the rows that have it, ascending) for each code, starting at 0."""
     order = np.argsort(codes, kind="stable")
     present, first = np.unique(codes[order], return_index=True)
     for code, rows in zip(present.tolist(), np.split(order, first[1:]), strict=True):

@@ -1,4 +1,4 @@
-"""Files that cannot be read, and rows that cannot be used."""
+"""Finds files that cannot be read, and rows that cannot be used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seehear.check.finding import REMOVE, Concern, Finding
 
 
 def find_unreadable(examined: ExaminedTable) -> Iterator[Finding]:
-    """Rows that the table left out, and inputs that cannot be decoded or are cut short."""
+    """Find rows that the table left out, and inputs that cannot be decoded or are cut short."""
     yield from (Finding("how the table was read", "note", note) for note in examined.table.notes)
     left_out = tuple(Concern(each.where, each.what) for each in examined.table.problems)
     if left_out:

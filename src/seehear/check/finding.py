@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["problem", "warning", "note"]
-SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "note")  # the most severe first
+SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "note")  # the most serious first
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ REMOVE = Correction(None)
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """One row that a finding is about, or one file that never became a row.
+    """One row that a finding is about, or one file that is not in the table.
 
     where       the key of the row, or the name of the file
     reason      why, in a few words
-    row         the index of the row in the table that was checked; None for a file that is no row
+    row         the index of the row in the table that was checked; None for a file that is not in the table
     beside      the indices of the rows that it is compared with
-    correction  what a corrected table would have instead; None if only a person can tell
+    correction  what a corrected table would have instead; None if a person must decide
     """
 
     where: str
@@ -47,7 +47,7 @@ class Finding:
     """One thing that is, or may be, wrong with the data.
 
     kind      a short name, the same for all findings of a check, such as "near duplicates"
-    severity  problem: training on it is a mistake; warning: look at it; note: know it
+    severity  problem: fix it before training; warning: look at it; note: good to know
     sentence  what was found, with its numbers, for a person
     figures   the same numbers for a program, with units in their names
     """

@@ -1,4 +1,4 @@
-"""Inputs that are empty, dark, blurred, clipped, tiny or otherwise poor, as their sense judges them."""
+"""Finds inputs that are empty, dark, blurred, clipped, tiny or otherwise poor, by the rules of their sense."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from seehear.amounts import format_count
+from seehear.amounts import conjugate, format_count
 from seehear.check.examined import ExaminedSense, ExaminedTable
 from seehear.check.finding import REMOVE, Concern, Finding
 from seehear.senses.examination import Flaw
@@ -29,14 +29,14 @@ def _find_flaw(examined: ExaminedTable, each: ExaminedSense, flaw: Flaw) -> Iter
         Concern(examined.keys[row], _describe(each, flaw, row), row, correction=REMOVE if flaw.empty else None)
         for row in rows
     )
-    noun = format_count(int(found.sum()), each.sense.noun)
-    verb = "is" if found.sum() == 1 else "are"
+    count = int(found.sum())
     yield Finding(
         f"{flaw.name} {each.sense.noun}",
         "problem" if flaw.empty else "warning",
-        f"{noun} {verb} {flaw.name}: {concerns[0].where} ({concerns[0].reason})",
+        f"{format_count(count, each.sense.noun)} {conjugate('is', count)} {flaw.name}: {concerns[0].where} "
+        f"({concerns[0].reason})",
         concerns,
-        {"inputs": int(found.sum()), "rows": len(rows)},
+        {"inputs": count, "rows": len(rows)},
     )
 
 

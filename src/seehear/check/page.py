@@ -1,4 +1,4 @@
-"""The findings as one page that needs no other file, with thumbnails and sounds of the rows that are concerned."""
+"""Writes the findings as one HTML page that needs no other file, with thumbnails and sounds of the rows concerned."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ShownConcern(NamedTuple):
 
 
 def write_page(folder: Path, table: Table, report: CheckReport) -> Path:
-    """Write index.html into a folder, which is made; returns its path."""
+    """Write index.html into a folder, which is created if it does not exist; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     shown = [(finding, _show_concerns(table, finding)) for finding in report.findings]
     page = folder / "index.html"

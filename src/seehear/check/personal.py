@@ -1,4 +1,4 @@
-"""Personal data in files, in their names and in the table, which would travel with every copy of the dataset."""
+"""Finds personal data in files, in their names and in the table: every copy of the dataset would contain it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def find_personal_data(examined: ExaminedTable) -> Iterator[Finding]:
             yield Finding(
                 "personal data",
                 "warning",
-                f"the column {heading!r} seems to hold personal data: leave it out of what you pass on",
+                f"the column {heading!r} seems to hold personal data: remove it before you share the data",
             )
 
 
@@ -41,11 +41,11 @@ def _find_in_files(examined: ExaminedTable) -> Iterator[Finding]:
                 by_kind.setdefault(kind, []).append(Concern(examined.keys[row], f"its file holds {kind}", row))
     for kind, concerns in by_kind.items():
         files = format_count(len(concerns), "file")
-        yield _make_finding(f"{files} with {kind}: remove it before you pass the files on", concerns)
+        yield _make_finding(f"{files} with {kind}: remove it before you share the files", concerns)
 
 
 def _find_in_names(examined: ExaminedTable) -> Iterator[Finding]:
-    """Addresses and names in the form of DICOM; and the names of people that a column of the table gives."""
+    """Find email addresses, DICOM names, and the names of people in a column of the table."""
     people = [
         examined.metadata(heading)
         for heading in examined.table.metadata
@@ -60,7 +60,7 @@ def _find_in_names(examined: ExaminedTable) -> Iterator[Finding]:
             concerns.append(Concern(key, f"its name contains {named!r}, who is a person in the table", row))
     if concerns:
         files = format_count(len(concerns), "file")
-        yield _make_finding(f"{files} whose name seems to name a person: {concerns[0].where}", concerns)
+        yield _make_finding(f"{files} whose name seems to contain a person's name: {concerns[0].where}", concerns)
 
 
 _PEOPLE = {

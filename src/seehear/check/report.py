@@ -1,4 +1,4 @@
-"""The findings of all checks, in the order in which a person should read them."""
+"""The findings of all checks, most serious first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LISTED = 5  # concerns that the text names for each finding
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found in a table, most severe first, and what it did not look for.
+    """What a check found in a table, most serious first, and what it did not look for.
 
     examples        rows that can be used
     not_looked_for  sentences
@@ -34,7 +34,7 @@ class CheckReport:
 
     @property
     def problems(self) -> Sequence[Finding]:
-        """The findings that should be mended before training."""
+        """The findings that should be fixed before training."""
         return [finding for finding in self.findings if finding.severity == "problem"]
 
     @property

@@ -1,7 +1,7 @@
 """Shortcuts: facts about how examples were made that give the answer away, so that a model may learn those instead.
 
-For each fact and class, the values that are more frequent in the class are found on four fifths of the examples; on
-the rest it is counted how often they give the class away. Permuted answers say how much of that is chance.
+For each fact and class, the values that are more frequent in the class are found on four fifths of the examples. On
+the rest we count how often they give the class away. Permuted answers show how much of that is chance.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Fact(NamedTuple):
     bounds: NDArray[np.float64] | None = None
 
     def describe(self, chosen: Indices) -> str:
-        """The values of some codes, the first three in words; neighbouring bins are one range."""
+        """Describe the first three values of some codes; neighbouring bins are one range."""
         words = ["none" if code < 0 else self.values[code] for code in chosen.tolist()]
         if self.bounds is not None:
             own = np.sort(chosen[chosen >= 0])
@@ -60,7 +60,7 @@ class Shortcut(NamedTuple):
 
 
 def find_shortcuts(examined: ExaminedTable) -> Iterator[Finding]:
-    """One finding for each fact that gives a class away."""
+    """Make one finding for each fact that gives a class away."""
     classes, names = examined.classes
     rows = _choose_rows(examined)
     facts = [fact for fact in list_facts(examined) if len(np.unique(fact.codes[rows])) > 1]
@@ -73,7 +73,7 @@ def find_shortcuts(examined: ExaminedTable) -> Iterator[Finding]:
 
 
 def search_shortcuts(facts: Indices, classes: Indices, count: int, *, seed: int = 0) -> list[Shortcut]:
-    """facts (F, n) codes, -1 for no value; classes (n,) codes below `count` -> all that chance does not explain."""
+    """facts (F, n) codes, -1 for no value; classes (n,) codes below `count` -> all shortcuts that are not chance."""
     rng = np.random.default_rng(seed)
     folds = rng.permutation(len(classes)) % FOLDS
     given_away = _measure_all(facts, classes, count, folds)  # (F, count)
@@ -107,7 +107,7 @@ def _measure(codes: Indices, classes: Indices, count: int, folds: Indices) -> ND
 
 
 def list_facts(examined: ExaminedTable) -> list[Fact]:
-    """What is known of every example without looking at what it shows: its file, and the columns of the table."""
+    """List what is known about every example without its contents: facts of its file, and the columns of the table."""
     facts = [fact for each in examined.senses.values() for fact in _list_file_facts(each)]
     for heading in examined.table.metadata:
         if heading != RECORDING and (not is_group(heading) or singular(heading) in PLACES):
@@ -150,8 +150,8 @@ def _describe_range(low: float, high: float) -> str:
 
 
 def _choose_rows(examined: ExaminedTable) -> Indices:
-    """The rows to look at: one of each person where all examples of a person have one class, as they are no
-    independent evidence; and at most MOST_ROWS."""
+    """Choose at most MOST_ROWS rows. If all examples of a person have one class, they are not independent: only one of
+    them is chosen."""
     people = [
         examined.table.encode_column(heading)[0]
         for heading in examined.table.metadata

@@ -1,4 +1,4 @@
-"""Answers in the data that are probably wrong, as models say that have not learned from them."""
+"""Reports answers in the data that are probably wrong, according to models that were not trained on them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from seehear.table import Table
 def report_suspects(
     table: Table, rows: Sequence[int], kind: AnyKind, spec: Any, answers: Sequence[Any], truths: Sequence[Any]
 ) -> Iterator[Finding]:
-    """A finding for each thing that is suspected, the likeliest examples first.
+    """Make a finding for each kind of error, the most likely ones first.
 
-    rows   of the table, that were answered
+    rows   the rows of the table that were predicted
     """
     by_name: dict[str, list[Suspect]] = {}
     for suspect in kind.find_suspects(answers, truths, spec):
@@ -26,12 +26,12 @@ def report_suspects(
         probabilities = [each.probability for each in suspects if each.probability is not None]
         suspects.sort(key=lambda each: -(each.probability or 0.0))
         expected = sum(probabilities)
-        really = f", about {expected:,.0f} of them really" if probabilities else ""
+        estimate = f", probably {expected:,.0f} of them wrong" if probabilities else ""
         concerns = tuple(_to_concern(table, int(rows[each.row]), each) for each in suspects)
         yield Finding(
             f"suspected {name}",
             "warning",
-            f"{format_count(len(suspects), 'row')} with a suspected {name}{really}: "
+            f"{format_count(len(suspects), 'row')} with a suspected {name}{estimate}: "
             f"{concerns[0].where} {concerns[0].reason}",
             concerns,
             {"rows": len(suspects), **({"expected_wrong": round(expected, 1)} if probabilities else {})},

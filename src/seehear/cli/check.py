@@ -18,8 +18,8 @@ def check(  # noqa: PLR0913 - one argument for each flag
         bool,
         typer.Option(
             "--deep",
-            help="Also fit models to parts of the examples and let them answer the others: for answers that are "
-            "probably wrong, and for how much more examples would help. Takes up to as long as a training.",
+            help="Also train models on some of the examples and predict the others, to find answers that are probably "
+            "wrong and to estimate how much more examples would help. Can take as long as training.",
         ),
     ] = False,
     minutes: options.Minutes = None,
@@ -31,8 +31,8 @@ def check(  # noqa: PLR0913 - one argument for each flag
         Path | None,
         typer.Option(
             metavar="TABLE",
-            help="Write a corrected table (csv) with reasons, and beside it one of the rows taken out. The data stays "
-            "as it is.",
+            help="Write a corrected table (csv) with reasons, and beside it one of the rows removed. The data itself "
+            "is not changed.",
         ),
     ] = None,
     answer: options.Answer = None,
@@ -40,7 +40,7 @@ def check(  # noqa: PLR0913 - one argument for each flag
 ) -> None:
     """Find what is wrong with the data before training: damage, duplicates, leaks, doubtful answers, private data.
 
-    Exits with 1 if there are problems that should be mended first."""
+    Exits with 1 if there are problems that should be fixed first."""
     from seehear import check as doctor
 
     with Display() as display:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seehear.amounts import format_count
+from seehear.amounts import conjugate, format_count
 from seehear.cli import options
 from seehear.cli.display import Display
 from seehear.errors import UsageError
@@ -291,7 +291,7 @@ def _print_added(opened: Project, added: Sequence[Added], json: bool) -> None:
         typer.echo(to_json_line({"added": ids, "known": known}))
         return
     text = f"Added {format_count(len(ids), 'example')} to {opened.slug}"
-    there = f"; {len(known):,} {'was' if len(known) == 1 else 'were'} already there" if known else ""
+    there = f"; {len(known):,} {conjugate('was', len(known))} already there" if known else ""
     typer.echo(text + there)
 
 
