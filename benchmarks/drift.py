@@ -26,7 +26,7 @@ from benchmarks.machine import pace
 from benchmarks.results import Figure, record
 from seehear import api
 from seehear.drift import Alarm
-from seehear.drift.answers import Compared, Told, compare_answer
+from seehear.drift.answers import Compared, RecordedAnswer, compare_answer
 from seehear.drift.followed import FollowedClasses, FollowedValues, UsualValues
 from seehear.drift.watch import PER_FALSE_ALARM, DriftWatch
 from seehear.senses import SENSES
@@ -163,7 +163,9 @@ def measure_cifar10(store: Store, seed: int) -> list[Figure]:
 
 
 def _compare(model: api.Recogniser, inputs: Sequence[Any]) -> list[Compared]:
-    told = (compare_answer(Told(answer.to_json(), ""), model.recipe) for answer in model.predictor.predict(inputs))
+    told = (
+        compare_answer(RecordedAnswer(answer.to_json(), ""), model.recipe) for answer in model.predictor.predict(inputs)
+    )
     return [each for each in told if each is not None]
 
 

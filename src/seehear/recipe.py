@@ -240,12 +240,12 @@ class Provenance(Frozen):
 
 
 class Usual(Frozen):
-    """What examples like those taught measured, to tell whether new ones differ; see `to_usual`.
+    """What reference examples measured, to detect whether new inputs differ; see `to_usual`.
 
     unfamiliarity   by sense: the out-of-distribution scores of held-out examples
     measured        by sense and input statistic: of training examples
     confidence      of answers to held-out examples with all senses
-    answers         numbers in the same answers, by what they are called
+    answers         numbers in the same answers, by name
     classes         how many of the same answers name each class
     """
 
@@ -350,7 +350,7 @@ def keep_digits(value: float) -> float:
 
 
 def to_usual(values: Iterable[float]) -> tuple[float, ...]:
-    """As `Usual` keeps them: sorted, so that nothing tells which belong to the same example."""
+    """As `Usual` keeps them: sorted, so that nobody can tell which belong to the same example."""
     return tuple(sorted(map(keep_digits, values)))
 
 

@@ -52,12 +52,12 @@ def test_a_truth_has_a_target_and_json_and_can_be_moved(kind: str) -> None:
         if (auxiliary := ANSWERS[kind].auxiliary) is not None:
             assert auxiliary.target(cell, spec) == {}, "planned without an auxiliary column"
         told = json.loads(json.dumps(truth.to_json()))
-        assert all(np.isfinite(number) for number in ANSWERS[kind].numbers_told(told).values())
-        named, rates = ANSWERS[kind].named_classes(told, spec), ANSWERS[kind].rates
+        assert all(np.isfinite(number) for number in ANSWERS[kind].read_numbers(told).values())
+        named, rates = ANSWERS[kind].read_classes(told, spec), ANSWERS[kind].rates
         assert named is None or (rates is not None and {*named} <= {*rates.names(spec)})
         strange: list[Any] = [None, "x", [], {}, {kind: None}]
         for odd in strange:
-            assert not ANSWERS[kind].numbers_told(odd) and not ANSWERS[kind].named_classes(odd, spec)
+            assert not ANSWERS[kind].read_numbers(odd) and not ANSWERS[kind].read_classes(odd, spec)
     assert type(spec).model_validate_json(spec.model_dump_json()) == spec
 
 

@@ -19,7 +19,7 @@ import tiny
 from seehear.api import Recogniser
 from seehear.cli import run
 from seehear.drift import Alarm, watch_drift
-from seehear.drift.answers import Compared, Told, compare_answer
+from seehear.drift.answers import Compared, RecordedAnswer, compare_answer
 from seehear.drift.bets import SHARE_BETS, VALUE_BETS, Evidence, bet_on_shares, bet_on_values
 from seehear.drift.followed import FollowedClasses, FollowedValues, UsualValues
 from seehear.drift.ranks import ClassRanks, ValueRanks
@@ -217,7 +217,7 @@ def test_watch_drift_says_how_inputs_differ_since_when_and_exits_with_1(here: Pa
 def test_no_drift_is_said_in_one_line_with_exit_code_0(here: Path, capsys: Any) -> None:
     assert run(["watch-drift", "dark.seehear", "a"]) == 0
     assert capsys.readouterr().out == (
-        "No drift found in 60 answers, compared with 40 examples like those taught "
+        "No drift found in 60 answers, compared with 40 reference examples "
         "(at most 1 false alarm in 30,000 answers on average)\n"
     )
 
@@ -227,7 +227,7 @@ def test_a_folder_has_no_order_and_unreadable_files_are_left_out(here: Path, cap
     assert run(["watch-drift", "dark.seehear", "b"]) == 1
     said = capsys.readouterr().out
     assert said.startswith("Drift in 60 answers: pictures are darker") and "from about" not in said
-    assert said.endswith("  left out: 1 answer without what is compared\n")
+    assert said.endswith("  left out: 1 answer that cannot be compared\n")
 
 
 def test_all_files_of_an_audit_log_are_read_but_only_answers_of_this_model(here: Path, capsys: Any) -> None:
@@ -257,7 +257,7 @@ def test_the_same_answers_give_the_same_result(here: Path, capsys: Any) -> None:
 def test_it_says_that_alarms_are_more_frequent_where_inputs_are_repeated(here: Path, capsys: Any) -> None:
     Path("answers.jsonl").write_text("".join(4 * line for line in answer(capsys, "a").splitlines(keepends=True)))
     run(["watch-drift", "dark.seehear", "answers.jsonl"])
-    assert "false alarms are more frequent than that: compare one of several with --every" in capsys.readouterr().out
+    assert "false alarms are more frequent than that: compare fewer answers, with --every" in capsys.readouterr().out
     assert run(["watch-drift", "dark.seehear", "answers.jsonl", "--every", "4"]) == 0
     assert "--every" not in capsys.readouterr().out
 
@@ -270,9 +270,9 @@ def test_answers_with_fewer_senses_are_compared_only_in_these() -> None:
     unsure = Compared({"image unfamiliarity": 0.0, "confidence": 0.1}, None, "", "")
     assert [alarm.what for _ in range(50) for alarm in watch.add(unsure)] == ["answers are less sure"]
     one = {"unfamiliarity": {"image": 0.5}, "confidence": 0.1, "answer": {"label": "dark"}}
-    assert compare_answer(Told(one, ""), recipe) == Compared({"image unfamiliarity": 0.5}, None, "", "")
+    assert compare_answer(RecordedAnswer(one, ""), recipe) == Compared({"image unfamiliarity": 0.5}, None, "", "")
     both = one | {"unfamiliarity": {"image": 0.5, "audio": 0.1}}
-    compared = compare_answer(Told(both, ""), recipe)
+    compared = compare_answer(RecordedAnswer(both, ""), recipe)
     assert compared is not None and (compared.values["confidence"], compared.names) == (0.1, ["dark"])
 
 
@@ -284,7 +284,7 @@ def test_numbers_in_answers_are_followed() -> None:
     alarms: list[Alarm] = []
     for number in random.poisson(8, 100):
         told = {"unfamiliarity": {"image": 0.0}, "confidence": 0.9, "answer": {"boxes": [{}] * int(number)}}
-        compared = compare_answer(Told(told, ""), made.recipe)
+        compared = compare_answer(RecordedAnswer(told, ""), made.recipe)
         assert compared is not None
         alarms += watch.add(compared)
     assert [alarm.what for alarm in alarms] == ["the number of boxes is higher"]
@@ -295,7 +295,7 @@ def test_numbers_in_answers_are_followed() -> None:
     [
         (
             '{"input": "a.png", "answer": {"label": "dark"}, "confidence": 0.9}\n',
-            "none of 1 answers says how unfamiliar",
+            "none of 1 answers has the unfamiliarity",
         ),
         ("", "there are no answers"),
         ("hello\n", "line 1: it holds no answer"),
@@ -308,9 +308,9 @@ def test_what_holds_nothing_to_compare_is_refused(here: Path, content: str, beca
         watch_drift(Predictor(watched(usual())), ["answers.jsonl"])
 
 
-def test_a_model_that_does_not_say_what_is_usual_is_refused(here: Path, capsys: Any) -> None:
+def test_a_model_without_reference_values_is_refused(here: Path, capsys: Any) -> None:
     write_bundle(Path("old.seehear"), tiny.bundle())
     assert run(["watch-drift", "old.seehear", "a"]) == 2
-    assert "it was trained before seehear kept that" in capsys.readouterr().err
+    assert "it was trained with an earlier seehear" in capsys.readouterr().err
     assert run(["watch-drift", "dark.seehear", "a", "--false-alarm-in", "0"]) == 2
     assert "Allowed: in 1 or more" in capsys.readouterr().err

@@ -21,9 +21,9 @@ from learning import ANSWER_CELLS, ENDINGS, PAIRS, PARITY, digits_table
 from seehear.api import Recogniser
 from seehear.errors import UsageError
 from seehear.explain.heat import PATCHES, choose_controls, find_peak, map_heat
+from seehear.explain.nearest_examples import count_nearest
 from seehear.explain.overlay import paint_heat
 from seehear.explain.shares import share_out
-from seehear.explain.taught import count_nearest
 from seehear.runtime.weights import read_array
 
 CORNERS = ((6, 8), (48, 4), (28, 30), (10, 50), (50, 50))
@@ -170,7 +170,7 @@ def test_a_text_of_another_decoder_alone_cannot_be_explained_and_says_so() -> No
     assert kind.quantities(kind.read("a b", spec), {}, translated, {}) == []
 
 
-def test_taught_examples_are_counted_by_class() -> None:
+def test_nearest_training_examples_are_counted_by_class() -> None:
     features = np.array([[1, 0], [2, 0.1], [0, 3], [-1, 0]], np.float16)
     content = safetensors.numpy.save({"train.features": features, "train.classes": np.array([0, 0, 1, 1], np.int32)})
     assert count_nearest(content, np.array([1, 0], np.float32), ("cat", "dog")) == {"cat": 2, "dog": 2}
@@ -178,7 +178,7 @@ def test_taught_examples_are_counted_by_class() -> None:
 
 
 @pytest.mark.slow
-def test_what_the_file_keeps_of_taught_examples_is_what_its_graph_returns(tmp_path: Path) -> None:
+def test_what_the_file_keeps_of_training_examples_is_what_its_graph_returns(tmp_path: Path) -> None:
     recogniser = trained("label", ("image",))
     digits_table(tmp_path, {"label": (ANSWER_CELLS["label"] * 2)[:24]}, ("image",))
     pictures = [tmp_path / f"{i}.png" for i in range(24)]

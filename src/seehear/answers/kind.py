@@ -171,12 +171,12 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
         """What can be explained of an answer in preprocessed coordinates, what matters most first; () if nothing."""
         return ()
 
-    def named_classes(self, told: Any, spec: SpecT) -> Sequence[str] | None:
-        """The classes that an answer names, as in `to_json` or in one line; None if it does not say, or has none."""
+    def read_classes(self, written: Any, spec: SpecT) -> Sequence[str] | None:
+        """The classes in an answer that `to_json` or a log wrote; None if it does not say, or has none."""
         return None
 
-    def numbers_told(self, told: Any) -> Mapping[str, float]:
-        """Numbers in an answer's `to_json` that can be followed over many answers, by what to call them; {} if none."""
+    def read_numbers(self, written: Any) -> Mapping[str, float]:
+        """Numbers, by name, in what an answer's `to_json` wrote, to monitor over many answers; {} if it has none."""
         return {}
 
     # Calibration and metrics

@@ -57,11 +57,11 @@ def check(  # noqa: PLR0913 - one argument for each option
     """Find what is wrong with a folder or table of examples.
 
     deep     also train models on some of the examples and predict the others, to find answers that are probably
-                      wrong and to estimate how much more examples would help. Can take as long as training
-             minutes  time for training in a deep check; chosen from the data by default
+             wrong and to estimate how much more examples would help. Can take as long as training
+    minutes  time for training in a deep check; chosen from the data by default
     report   a folder for a page with all findings, with pictures and sounds
     fix      where to write a corrected table (csv), with the reason in each row that differs; rows that are removed
-                      go to a second table beside it. The original is never changed
+             go to a second table beside it. The original is never changed
 
     Inputs that cannot be read are findings. Raises DataError if no row can be used, and UsageError for `fix` with an
     archive, because its files are deleted after the check.

@@ -173,7 +173,7 @@ Explain = Annotated[
     bool,
     typer.Option(
         "--explain",
-        help="Also say why: which parts of the input, which senses and which taught examples the answer goes by. With "
+        help="Also say why: on which parts of the input, senses and training examples the answer is based. With "
         "--out, heat maps as pictures.",
     ),
 ]

@@ -18,29 +18,30 @@ def watch_drift(
         list[Path],
         typer.Argument(
             metavar="ANSWERS...",
-            help="Files that predict --json or --log wrote, in the order of time; or a folder of inputs to answer now.",
+            help="Files that predict --json or --log wrote, in order of time; or a folder of inputs to answer now.",
         ),
     ],
     false_alarm_in: Annotated[
         int | None,
         typer.Option(
             metavar="NUMBER",
-            help="The answers in which at most one false alarm is allowed on average; 30,000 by default.",
+            help="Allow one false alarm in this many answers on average; 30,000 by default.",
         ),
     ] = None,
     every: Annotated[
         int | None,
         typer.Option(
-            metavar="NUMBER", help="Compare one of so many answers, where inputs that follow each other are alike."
+            metavar="NUMBER", help="Compare only every nth answer, if consecutive inputs are alike (video frames)."
         ),
     ] = None,
     any_order: Annotated[
-        bool, typer.Option("--any-order", help="The order of the answers means nothing, as that of files in a folder.")
+        bool,
+        typer.Option("--any-order", help="The order of the answers means nothing, like that of files in a folder."),
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Say whether what a model is given still is like what it was taught; if not, how it differs, since when, and the
-    exit code is 1."""
+    """Say whether a model's inputs are still like its training data; if not, how they differ and since when. The exit
+    code is then 1."""
     from seehear import api, drift
     from seehear.runtime.answer_log import hash_path
 

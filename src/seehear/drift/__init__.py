@@ -1,4 +1,4 @@
-"""Tells whether what a model is given still is like what it was taught, with a stated rate of false alarms."""
+"""Detects whether a model's inputs are still like its training data, with a stated rate of false alarms."""
 
 from __future__ import annotations
 

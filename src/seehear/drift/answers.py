@@ -1,4 +1,4 @@
-"""Reads answers that were given: what `predict --json` prints, predictions.jsonl, audit logs; or answers a folder."""
+"""Reads answers from what `predict --json` prints, predictions.jsonl or audit logs, or answers a folder now."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ALLOWED = "what `seehear predict --json` prints, its predictions.jsonl, or an au
 MOST_JSON_BYTES = 64 << 20  # of one line of a file that is no audit log
 
 
-class Told(NamedTuple):
-    """One answer as it was told.
+class RecordedAnswer(NamedTuple):
+    """One answer as it was recorded.
 
     members   by name, as in `predict --json` or in an audit log
     where     its file and line, or its input
@@ -34,7 +34,7 @@ class Told(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """What is compared of one answer.
+    """The parts of one answer that are compared.
 
     values   by statistic
     names    the classes that it names; None if it does not say
@@ -46,8 +46,8 @@ class Compared(NamedTuple):
     at: str
 
 
-def read_answers(sources: Iterable[Path], predictor: Predictor) -> Iterator[Told]:
-    """In the order of the sources; all files of an audit log, once. Raises DataError for what holds no answers."""
+def read_answers(sources: Iterable[Path], predictor: Predictor) -> Iterator[RecordedAnswer]:
+    """Read the sources in order, and all files of an audit log once. Raises DataError for a file without answers."""
     logs: set[Path] = set()
     for source in sources:
         if is_folder(source):
@@ -60,34 +60,34 @@ def read_answers(sources: Iterable[Path], predictor: Predictor) -> Iterator[Told
                 yield from _read_log(segment)
 
 
-def is_of(told: Told, model_sha256: str) -> bool:
-    """Whether an answer may be this model's; only an audit log says whose it is."""
-    return not model_sha256 or told.members.get("model", model_sha256) == model_sha256
+def comes_from(recorded: RecordedAnswer, model_sha256: str) -> bool:
+    """Whether an answer may come from this model. Only an audit log says which model gave it."""
+    return not model_sha256 or recorded.members.get("model", model_sha256) == model_sha256
 
 
-def compare_answer(told: Told, recipe: Recipe) -> Compared | None:
-    """None for an answer that was told without its unfamiliarity."""
-    scores = _read_numbers(told.members.get("unfamiliarity"))
+def compare_answer(recorded: RecordedAnswer, recipe: Recipe) -> Compared | None:
+    """None for an answer that was recorded without its unfamiliarity."""
+    scores = _read_numbers(recorded.members.get("unfamiliarity"))
     if not scores:
         return None
     values = {name_statistic(sense, UNFAMILIARITY): score for sense, score in scores.items()}
-    for sense, measured in _read_members(told.members.get("measured")).items():
+    for sense, measured in _read_members(recorded.members.get("measured")).items():
         values |= {name_statistic(sense, name): value for name, value in _read_numbers(measured).items()}
     names = None
-    if scores.keys() == recipe.senses.keys():  # with fewer, it is less sure
-        kind, answer = ANSWERS[recipe.kind], told.members.get("answer")
-        values |= _read_numbers({CONFIDENCE: told.members.get(CONFIDENCE), **kind.numbers_told(answer)})
-        names = kind.named_classes(answer, recipe.answer)
-    return Compared(values, names, told.where, str(told.members.get("at", "")))
+    if scores.keys() == recipe.senses.keys():  # with fewer senses, it is less sure
+        kind, answer = ANSWERS[recipe.kind], recorded.members.get("answer")
+        values |= _read_numbers({CONFIDENCE: recorded.members.get(CONFIDENCE), **kind.read_numbers(answer)})
+        names = kind.read_classes(answer, recipe.answer)
+    return Compared(values, names, recorded.where, str(recorded.members.get("at", "")))
 
 
 def name_statistic(sense: str, statistic: str) -> str:
     return f"{sense} {statistic}"
 
 
-def _answer_folder(folder: Path, predictor: Predictor) -> Iterator[Told]:
+def _answer_folder(folder: Path, predictor: Predictor) -> Iterator[RecordedAnswer]:
     for prediction in predictor.predict(gather([folder], tuple(predictor.recipe.senses))):
-        yield Told(prediction.to_json(), prediction.input)
+        yield RecordedAnswer(prediction.to_json(), prediction.input)
 
 
 def _is_log(path: Path) -> bool:
@@ -99,16 +99,16 @@ def _is_log(path: Path) -> bool:
         raise UsageError(f"cannot be read: {error.strerror or error}", where=str(path), allowed=ALLOWED) from None
 
 
-def _read_file(path: Path) -> Iterator[Told]:
+def _read_file(path: Path) -> Iterator[RecordedAnswer]:
     """Raises DataError for a line that holds no answer."""
     with path.open("rb") as file:
         number = 0
         while line := file.readline(MOST_JSON_BYTES):
             number += 1
-            yield Told(_parse(line, f"{path}, line {number:,}"), f"{path.name}, line {number:,}")
+            yield RecordedAnswer(_parse(line, f"{path}, line {number:,}"), f"{path.name}, line {number:,}")
 
 
-def _read_log(segment: Path) -> Iterator[Told]:
+def _read_log(segment: Path) -> Iterator[RecordedAnswer]:
     """The answers in one file of an audit log; `seehear log verify` says whether it is intact."""
     with segment.open("rb") as file:
         number = 0
@@ -116,10 +116,10 @@ def _read_log(segment: Path) -> Iterator[Told]:
             number += 1
             try:
                 entry = from_json(line)
-            except ValueError:  # a crash had cut it off
+            except ValueError:  # a crash cut it off
                 continue
             if _read_members(entry).get("event") == ANSWER:
-                yield Told(entry, f"{segment.name}, line {number:,}")
+                yield RecordedAnswer(entry, f"{segment.name}, line {number:,}")
 
 
 def _parse(line: bytes, where: str) -> Mapping[str, Any]:
@@ -137,7 +137,7 @@ def _read_members(value: Any) -> Mapping[str, Any]:
 
 
 def _read_numbers(value: Any) -> dict[str, float]:
-    """Only what are finite numbers."""
+    """Keep only finite numbers."""
     return {
         name: float(each)
         for name, each in _read_members(value).items()

@@ -1,9 +1,9 @@
-"""Bets on places that are uniform as long as nothing changes: what they win is evidence that something has.
+"""Bets against ranks that are uniform as long as nothing changes: what they win is evidence of a change.
 
-A bet is a density on (0, 1). While places are uniform, it wins nothing on average, whatever was placed before.
-`Evidence` adds up what bets that began at each time would have won by now: the Shiryaev-Roberts statistic, with a
-mixture of bets (an e-detector: Shin, Ramdas and Rinaldo, arXiv:2203.03532). With n places its expectation is n, so it
-exceeds c in n places with a probability of at most n / c.
+A bet is a density on (0, 1). While ranks are uniform, it wins nothing on average, regardless of earlier ranks.
+`Evidence` adds up what bets that started at each time would have won by now: the Shiryaev-Roberts statistic, with a
+mixture of bets (an e-detector: Shin, Ramdas and Rinaldo, arXiv:2203.03532). After n ranks its expectation is n, so it
+exceeds c within n ranks with a probability of at most n / c.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ _LEAST = 1e-9
 
 
 def bet_on_values(places: Array) -> Array:
-    """(K,) -> (K, J) log densities: the first half of the bets that values are lower, the second that they are
-    higher."""
+    """(K,) -> (K, J) log densities: the first half bets that values are lower, the second half that they are higher."""
     return np.concatenate([_bet_on_low(places), _bet_on_low(1 - places)], 1)
 
 
@@ -58,16 +57,16 @@ def _bet_on_ends(places: Array, bets: tuple[tuple[float, float], ...]) -> Array:
 
 
 class Evidence:
-    """Of K kinds of places at once, each with J bets, in constant memory."""
+    """The evidence of K series of ranks at once, each with J bets, in constant memory."""
 
     def __init__(self, kinds: int, bets: int) -> None:
-        self._won = np.full((kinds, bets), -np.inf)  # log, summed over all beginnings
-        self._best = np.zeros((kinds, bets))  # log, from the best beginning
+        self._won = np.full((kinds, bets), -np.inf)  # log, summed over all starting times
+        self._best = np.zeros((kinds, bets))  # log, from the best starting time
         self._began = np.zeros((kinds, bets), np.int64)
         self._seen = np.zeros((kinds, 1), np.int64)
 
     def add(self, log_bets: Array, kinds: list[int] | slice = slice(None)) -> None:
-        """log_bets (k, J): of the next place of each of these k kinds."""
+        """Add the next rank of each of these k series. log_bets (k, J) are its log densities."""
         self._won[kinds] = np.logaddexp(self._won[kinds], 0.0) + log_bets
         best = self._best[kinds]
         self._began[kinds] = np.where(best <= 0, self._seen[kinds], self._began[kinds])
@@ -80,6 +79,6 @@ class Evidence:
         return statistic
 
     def best_bet(self, kind: int) -> tuple[int, int]:
-        """The bet that has won most, and how many places there had been when it began to win."""
+        """The bet that has won most, and how many ranks there had been when it began to win."""
         bet = int(self._won[kind].argmax())
         return bet, int(self._began[kind, bet])

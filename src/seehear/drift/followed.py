@@ -1,4 +1,4 @@
-"""Follows the numbers that answers have and the shares of classes, and raises an alarm once one has changed."""
+"""Monitors the numbers in answers and the shares of classes, and raises an alarm when one has changed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ CHANCE = 4.0  # standard deviations of a correlation that chance alone does not 
 
 
 class UsualValues(NamedTuple):
-    """A number that answers have: its name, what to say if it has become lower or higher, and its values for examples
-    like those taught."""
+    """A number in answers: its name, the sentences for when it has become lower or higher, and its reference values."""
 
     name: str
     lower: str
@@ -29,9 +28,9 @@ class UsualValues(NamedTuple):
 
 
 class FollowedValues:
-    """The numbers that answers have, each of which may be missing.
+    """Monitors the numbers in answers, each of which may be missing.
 
-    most   the evidence that raises an alarm: the number of values in which one statistic raises one false alarm
+    most   the evidence that raises an alarm: one statistic raises one false alarm in this many values
     """
 
     def __init__(self, usual: Sequence[UsualValues], most: float) -> None:
@@ -41,7 +40,7 @@ class FollowedValues:
         self._alarmed = np.zeros(len(usual), bool)
 
     def add(self, number: int, values: Mapping[str, float]) -> Iterator[Alarm]:
-        """The alarms that the values of the answer with this number raise, each at most once."""
+        """Yield the alarms that the values of this answer raise, each at most once."""
         there = [place for place, usual in enumerate(self._usual) if usual.name in values]
         if not there:
             return
@@ -56,8 +55,8 @@ class FollowedValues:
             yield self._describe(place, number)
 
     def correlate_neighbours(self) -> float:
-        """The largest correlation, of all statistics, of the ranks of values that follow each other, beyond what
-        chance explains; 0 if there is none. A single change is no such correlation."""
+        """The largest correlation of any statistic between the ranks of consecutive values, beyond what chance
+        explains; 0 if there is none. A single change does not count as a correlation."""
         return max((self._correlate(place) for place in range(len(self._usual))), default=0.0)
 
     def _correlate(self, place: int) -> float:
@@ -86,7 +85,7 @@ class FollowedValues:
 
 
 def _is_moved(usual: Sequence[float], now: float) -> bool:
-    """Whether a median is so far from the usual one that not only a few values have changed."""
+    """Whether a median is so far from the usual one that more than a few values have changed."""
     below, above = sum(each < now for each in usual), sum(each > now for each in usual)
     return abs(below - above) > MOVED * len(usual)
 
@@ -99,9 +98,9 @@ def _center_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class FollowedClasses:
-    """Which classes the answers name.
+    """Monitors which classes the answers name.
 
-    usual   how many of `answers` to examples like those taught name each class
+    usual   how many of the `answers` to reference examples name each class
     most    the evidence that raises the alarm, for all classes together
     """
 
@@ -114,7 +113,7 @@ class FollowedClasses:
         self._alarmed = np.zeros(len(usual), bool)
 
     def add(self, number: int, names: Sequence[str]) -> Iterator[Alarm]:
-        """The alarms of classes whose share has changed, each at most once."""
+        """Yield the alarms of classes whose share has changed, each at most once."""
         self._numbers.append(number)
         self._named.append(names)
         self._evidence.add(bet_on_shares(self._ranks.place(names)))

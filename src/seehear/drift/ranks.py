@@ -1,8 +1,8 @@
-"""Places new values among all earlier ones: uniform on (0, 1) as long as nothing changes.
+"""Ranks new values among all earlier ones: uniform on (0, 1) as long as nothing changes.
 
 These are the conformal p-values of Vovk, Gammerman and Shafer (Algorithmic Learning in a Random World, 2005). If the
-usual values and the new ones are exchangeable, the places are independent and uniform, however few usual values there
-are, since each new value joins them. Against a fixed sample they would not be: its own errors would show as drift.
+usual values and the new ones are exchangeable, the ranks are independent and uniform, even with few usual values,
+because each new value joins them. Against a fixed sample they would not be: its own errors would show as drift.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from numpy.typing import NDArray
 from seehear.recipe import keep_digits
 
 Array = NDArray[np.float64]
-SEED = 0  # of the places of equal values, which are drawn at random, but the same each time
+SEED = 0  # for the ranks of equal values, which are random but the same each time
 
 
 class ValueRanks:
-    """Places numbers among the usual ones and those before."""
+    """Ranks numbers among the usual ones and all earlier ones."""
 
     def __init__(self, usual: Iterable[float]) -> None:
         self._sorted = sorted(map(keep_digits, usual))
         self._random = Random(SEED)
 
     def place(self, value: float) -> float:
-        """Near 0 for a low value, near 1 for a high one."""
+        """The rank of a value, which then joins the others: near 0 for a low value, near 1 for a high one."""
         rounded = keep_digits(value)
         below, up_to = bisect_left(self._sorted, rounded), bisect_right(self._sorted, rounded)
         self._sorted.insert(up_to, rounded)
-        among = up_to - below + 1  # equals, itself included
+        among = up_to - below + 1  # equal values, including this one
         return (below + self._random.random() * among) / len(self._sorted)
 
 
 class ClassRanks:
-    """Places, for each class, whether an answer names it, among all answers before.
+    """Ranks, for each class, whether an answer names it, among all earlier answers.
 
     usual   how many of the `answers` usual ones name each class
     """
@@ -49,7 +49,7 @@ class ClassRanks:
         self._random = np.random.default_rng(SEED)
 
     def place(self, names: Sequence[str]) -> Array:
-        """(K,) of K classes: near 0 for a class that is named."""
+        """(K,), the ranks for K classes: near 0 for a class that is named."""
         there = np.zeros(len(self._named), bool)
         there[[self._index[name] for name in names if name in self._index]] = True
         self._named += there

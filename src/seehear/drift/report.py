@@ -1,4 +1,4 @@
-"""What a watch over many answers found, as a sentence and as JSON."""
+"""What drift detection found, as sentences and as JSON."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ CLASS, CLASSES = "class ", "classes"  # how statistics of classes begin, and wha
 
 @dataclass(frozen=True)
 class Alarm:
-    """One way in which what comes in differs from what was taught.
+    """One way in which inputs or answers differ from the reference.
 
     statistic   such as "image brightness", "image unfamiliarity", "confidence" or "class wren"
     what        a sentence: "pictures are darker"
-    usual, now  the median among examples like those taught, and since it began; of a class, its share
-    since       the answer from which on it differs most clearly, counted from 1 among those compared
+    usual, now  the median of the reference examples, and since the change; for a class, its share
+    since       the answer from which it differs most clearly, counted from 1 among those compared
     found       the answer at which the alarm was raised
     where, at   where `since` is, and when it was given; "" if it is not known
     """
@@ -50,16 +50,16 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Drift:
-    """Whether what came in differs from what was taught.
+    """Whether inputs or answers differ from the reference examples.
 
     alarms           in the order in which they were raised, at most one for each statistic; () if there is no drift
-    answers          that were compared
-    left_out         answers without what is compared: unreadable inputs, inputs in several parts, older files
+    answers          how many were compared
+    left_out         answers that cannot be compared: of unreadable inputs, of inputs in several parts, in older files
     other_models     answers of other models, which were not compared
-    compared_with    how many examples like those taught each statistic is compared with
-    per_false_alarm  the answers in which there is at most one false alarm on average
-    ordered          whether the order of the answers is that in which they came in
-    alike            the correlation of answers that follow each other, beyond chance; if it is not 0, alarms are more
+    compared_with    how many reference examples each statistic is compared with
+    per_false_alarm  at most one false alarm in this many answers, on average
+    ordered          whether the answers are in the order in which they were given
+    alike            the correlation of consecutive answers, beyond chance; if it is not 0, false alarms are more
                      frequent than stated
     """
 
@@ -94,10 +94,10 @@ class Drift:
         else:
             least, most = min(self.compared_with.values()), max(self.compared_with.values())
             examples = f"{most:,}" if least == most else f"{least:,} to {most:,}"
-            lines = [f"No drift found in {number}, compared with {examples} examples like those taught ({rate})"]
-        out = {"without what is compared": self.left_out, "of other models": self.other_models}
+            lines = [f"No drift found in {number}, compared with {examples} reference examples ({rate})"]
+        out = {"that cannot be compared": self.left_out, "of other models": self.other_models}
         lines += [f"  left out: {format_count(each, 'answer')} {which}" for which, each in out.items() if each]
         if self.alike >= TOO_ALIKE:
-            said = f"answers that follow each other are alike (correlation {self.alike:.2g})"
-            lines.append(f"  {said}, so false alarms are more frequent than that: compare one of several with --every")
+            said = f"consecutive answers are alike (correlation {self.alike:.2g})"
+            lines.append(f"  {said}, so false alarms are more frequent than that: compare fewer answers, with --every")
         return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Compares answers with what examples like those taught measured, and raises alarms where they differ."""
+"""Compares answers with reference examples, and raises alarms if they differ."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from seehear.drift.answers import (
     CONFIDENCE,
     UNFAMILIARITY,
     Compared,
+    comes_from,
     compare_answer,
-    is_of,
     name_statistic,
     read_answers,
 )
@@ -26,7 +26,7 @@ from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
 
 PER_FALSE_ALARM = 30_000  # answers: a month with 1,000 a day
-FEWEST = 30  # examples, to compare with
+FEWEST = 30  # reference examples
 
 
 def watch_drift(
@@ -38,17 +38,17 @@ def watch_drift(
     any_order: bool = False,
     model_sha256: str = "",
 ) -> Drift:
-    """Compare answers, or the answers to the files of a folder, with what the model was taught.
+    """Compare answers, or the files of a folder, with the reference examples in the model file.
 
     sources          files of answers in the order in which they were given: what `predict --json` prints, or audit
                      logs; or folders, whose files have no order
-    per_false_alarm  the answers in which there is at most one false alarm on average
-    every            compare one of so many answers: where inputs that follow each other are alike
-    any_order        the order of the answers means nothing: they are shuffled
-    model_sha256     of the model file: answers that an audit log says another model gave are left out
+    per_false_alarm  at most one false alarm in this many answers, on average
+    every            compare only every nth answer, if consecutive inputs are alike
+    any_order        the order of the answers means nothing: shuffle them
+    model_sha256     hash of the model file: answers of other models, according to an audit log, are left out
 
-    Raises UsageError for a model that does not say what is usual, and for sources without an answer to compare, and
-    DataError for a file that holds no answers.
+    Raises UsageError for a model file without reference values and for sources without an answer to compare, and
+    DataError for a file without answers.
     """
     if every < 1:
         raise UsageError(f"one of {every} answers", allowed="one of 1 or more")
@@ -56,10 +56,10 @@ def watch_drift(
     ordered = not any_order and not any(path.is_dir() for path in paths)
     answers: list[Compared] = []
     left_out = other_models = 0
-    for told in read_answers(paths, predictor):
-        if not is_of(told, model_sha256):
+    for recorded in read_answers(paths, predictor):
+        if not comes_from(recorded, model_sha256):
             other_models += 1
-        elif (answer := compare_answer(told, predictor.recipe)) is None:
+        elif (answer := compare_answer(recorded, predictor.recipe)) is None:
             left_out += 1
         else:
             answers.append(answer)
@@ -82,14 +82,14 @@ def watch_drift(
 
 
 class DriftWatch:
-    """Follows all statistics of one model's answers. Memory grows by some numbers with each answer.
+    """Monitors all statistics of one model's answers. Memory grows by a few numbers with each answer.
 
-    The allowed rate of false alarms is divided evenly among the statistics, and that of classes among these, so it
-    holds however they depend on each other.
+    The allowed rate of false alarms is divided evenly among the statistics, and the share of the classes among the
+    classes, so it holds regardless of how they depend on each other.
     """
 
     def __init__(self, recipe: Recipe, per_false_alarm: int = PER_FALSE_ALARM) -> None:
-        """Raises UsageError for a recipe that does not say what is usual, or a false alarm in less than one answer."""
+        """Raises UsageError for a recipe without reference values, or a false alarm in less than one answer."""
         if per_false_alarm < 1:
             raise UsageError(f"one false alarm in {per_false_alarm} answers", allowed="in 1 or more")
         usual = [each for each in _list_usual(recipe) if len(each.values) >= FEWEST]
@@ -98,8 +98,8 @@ class DriftWatch:
         if classes and answers >= FEWEST:
             self.compared_with[CLASSES] = answers
         if not self.compared_with:
-            what = "the model file does not say what is usual, so nothing can be compared with it"
-            why = f"it was trained before seehear kept that, or with fewer than {FEWEST} examples"
+            what = "the model file has no reference values to compare with"
+            why = f"it was trained with an earlier seehear, or with fewer than {FEWEST} examples"
             raise UsageError(what, hint=f"{why}: train it again")
         most = per_false_alarm * len(self.compared_with)
         self._values = FollowedValues(usual, most)
@@ -107,14 +107,14 @@ class DriftWatch:
         self._places: list[tuple[str, str]] = []  # where and when each answer was given
 
     def add(self, answer: Compared) -> Iterator[Alarm]:
-        """The alarms that this answer raises: at most one for each statistic, however many answers follow."""
+        """Yield the alarms that this answer raises: at most one for each statistic over all answers."""
         self._places.append((answer.where, answer.at))
         for alarm in list(self._compare(answer, len(self._places))):
             where, at = self._places[alarm.since - 1]
             yield replace(alarm, where=where, at=at)
 
     def correlate_neighbours(self) -> float:
-        """How alike answers are that follow each other: see `FollowedValues.correlate_neighbours`."""
+        """How alike consecutive answers are: see `FollowedValues.correlate_neighbours`."""
         return self._values.correlate_neighbours()
 
     def _compare(self, answer: Compared, number: int) -> Iterator[Alarm]:
@@ -127,7 +127,7 @@ def _list_usual(recipe: Recipe) -> Iterator[UsualValues]:
     usual = recipe.usual
     for sense, scores in usual.unfamiliarity.items():
         things = pluralise(SENSES[sense].noun)
-        more, less = (f"{things} are {how} like those taught" for how in ("more", "less"))
+        more, less = (f"{things} are {how} like the training data" for how in ("more", "less"))
         yield UsualValues(name_statistic(sense, UNFAMILIARITY), more, less, scores)
     for sense, measured in usual.measured.items():
         things = pluralise(SENSES[sense].noun)
@@ -146,7 +146,7 @@ def _make_nothing_error(paths: Sequence[Path], left_out: int, other_models: int)
         what = f"all {other_models:,} answers are of other models"
         return UsageError(what, where=where, hint="name the model file that gave them")
     if left_out:
-        what = f"none of {left_out:,} answers says how unfamiliar its input is"
-        hint = "they were given by an earlier seehear, or their inputs could not be read or were answered in parts"
+        what = f"none of {left_out:,} answers has the unfamiliarity of its input"
+        hint = "an earlier seehear wrote them, or their inputs could not be read or were answered in parts"
         return UsageError(what, where=where, hint=hint)
     return UsageError("there are no answers", where=where, hint="see `seehear predict --json` and `--log`")

@@ -1,1 +1,1 @@
-"""Why an answer is what it is: which parts of the input, which senses and which taught examples it goes by."""
+"""Explains answers: which parts of the input, which senses and which training examples they are based on."""

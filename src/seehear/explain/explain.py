@@ -1,4 +1,4 @@
-"""Explains one answer: hides parts of the example, leaves out senses, and looks how the answer changes."""
+"""Explains one answer: hides parts of the example, leaves out senses, and measures how the answer changes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from seehear.answers.quantity import Quantity
 from seehear.errors import UsageError
 from seehear.explain.explanation import Explanation, HeatMap, Part
 from seehear.explain.heat import Block, choose_controls, find_peak, hide_blocks, map_heat
+from seehear.explain.nearest_examples import count_nearest
 from seehear.explain.shares import share_out
-from seehear.explain.taught import count_nearest
 from seehear.runtime.loading import Example, read_file_objects, read_signal
 from seehear.runtime.model_runner import Outputs
 from seehear.runtime.options import DEFAULT, PredictOptions
@@ -30,12 +30,12 @@ INSIDE = 0.5  # the share of a cell from which a pixel of the drawn input is in 
 def explain(
     predictor: Predictor, example: Example, options: PredictOptions = DEFAULT, *, of: str | None = None
 ) -> Explanation:
-    """Why the answer to one example is what it is.
+    """Explain the answer to one example.
 
     of   the name of what to explain: a class, "word 2", "box 1"; None for the answer itself
 
-    Raises UsageError for a name that the answer does not have, and for an answer that cannot be explained; and the
-    error of an example that cannot be read.
+    Raises UsageError for a name that is not in the answer and for an answer that cannot be explained, and the error
+    of an example that cannot be read.
     """
     example = read_file_objects(example)
     examined = predictor.examine(example, options)
@@ -48,12 +48,12 @@ def explain(
         heat=heat,
         shares=share_out(examined.used, variants.reach) if len(examined.used) > 1 else {},
         confidence=_map_confidence(predictor, examined, heat),
-        taught=_count_taught(predictor, examined),
+        taught=_count_nearest_classes(predictor, examined),
     )
 
 
 class _Variants:
-    """One example with parts hidden or senses missing, and what becomes of the quantity and of the answer."""
+    """One example with parts hidden or senses missing, and how the quantity and the answer change."""
 
     def __init__(self, predictor: Predictor, examined: Examined, quantity: Quantity) -> None:
         self._predictor, self._examined, self.quantity = predictor, examined, quantity
@@ -64,7 +64,7 @@ class _Variants:
         return SENSES[sense].occlude(example.arrays[sense], example.geometry[sense])
 
     def hide(self, sense: str, occlusion: Occlusion, hidden: Sequence[Array]) -> list[Outputs]:
-        """The graph's outputs with parts of one sense hidden, and the other senses as they are."""
+        """The graph's outputs with parts of one sense hidden and the other senses unchanged."""
         arrays = self._examined.example.arrays
         return self._predictor.run([{**arrays, sense: occlusion.hide(each)} for each in hidden])
 
@@ -79,7 +79,7 @@ class _Variants:
         return str(kind.to_answer(raw, examined.spec, examined.calibration, geometry).to_marked_text())
 
     def reach(self, senses: tuple[str, ...]) -> float:
-        """The stretched quantity when only these senses are there."""
+        """The stretched quantity with these senses only."""
         arrays = self._examined.example.arrays
         if not senses:
             return self.quantity.stretch(self.quantity.without_input)
@@ -127,7 +127,7 @@ def _map_sense(variants: _Variants, sense: str, signal: Array) -> HeatMap:
 
 
 def _test_part(variants: _Variants, sense: str, occlusion: Occlusion, block: Block | None) -> Part | None:
-    """Measure what becomes of the answer without a part; and without others of its size, for comparison."""
+    """Measure the answer without a part and, for comparison, without other parts of its size."""
     if block is None:
         return None
     hidden = hide_blocks([block, *choose_controls(block, occlusion.shape)], occlusion.shape)
@@ -150,7 +150,7 @@ def _outline(occlusion: Occlusion, block: Block, drawn: tuple[int, int]) -> tupl
 
 
 def _map_confidence(predictor: Predictor, examined: Examined, heat: dict[str, HeatMap]) -> Array | None:
-    """How sure it is of what it finds at each place of the drawn picture; None for answers without places."""
+    """The confidence at each place of the drawn picture; None for answers without places."""
     spatial, sense = predictor.kind.spatial, examined.used[0]
     if spatial is None:
         return None
@@ -160,7 +160,7 @@ def _map_confidence(predictor: Predictor, examined: Examined, heat: dict[str, He
     return occlusion.project(confidence, (drawn.height, drawn.width))
 
 
-def _count_taught(predictor: Predictor, examined: Examined) -> dict[str, int]:
+def _count_nearest_classes(predictor: Predictor, examined: Examined) -> dict[str, int]:
     extension = predictor.kind.extension
     if extension is None:
         return {}

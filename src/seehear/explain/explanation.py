@@ -1,4 +1,4 @@
-"""Why an answer is what it is, in words, as JSON and as pictures."""
+"""The explanation of an answer, in words, as JSON and as pictures."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Part:
     """A part of the input, and what was measured without it.
 
     without     the quantity when the part is hidden
-    answer      the answer then
-    elsewhere   the mean quantity when as large a part elsewhere is hidden; None if there is no room for one
+    answer      the answer without it
+    elsewhere   the mean quantity when a part of the same size elsewhere is hidden; None if there is no room for one
     """
 
     place: Place
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """What one sense went by.
+    """The parts of one sense on which an answer is based.
 
     cells     (rows, columns): how much hiding each part lowers the quantity, in log odds or in its unit; negative where
               it raises it
@@ -69,14 +69,14 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why one prediction is what it is.
+    """The explanation of one prediction.
 
     quantity     what is explained, and its `value`
     heat         by sense
     shares       by sense, its part of the quantity in log odds or in its unit; {} for a recogniser with one sense
-    confidence   (H, W): how sure it is of what it finds at each place of the picture; None for answers without places
-    taught       the classes of the taught examples that are most like it, with their numbers, most first; {} if the
-                 model file keeps none
+    confidence   (H, W): the confidence at each place of the picture; None for answers without places
+    taught       the classes of the most similar training examples, with their counts, most frequent first; {} if the
+                 model file keeps no features
     similar      the most similar of the examples that were given for comparison
     """
 
@@ -120,9 +120,9 @@ class Explanation:
             spans = ", ".join(f"{word.text} {word.start_s:.2f} to {word.end_s:.2f} s" for word in timed)
             yield f"The words were heard at: {spans}."
         if self.taught:
-            yield self._describe_taught()
+            yield self._describe_nearest()
         if found := [each for each in self.similar if each.similarity is not None]:
-            yield "Most like it: " + ", ".join(f"{each.input} ({each.similarity:.2f})" for each in found) + "."
+            yield "Most similar: " + ", ".join(f"{each.input} ({each.similarity:.2f})" for each in found) + "."
 
     def __str__(self) -> str:
         return "\n".join([str(self.prediction), *(f"  {sentence}" for sentence in self.sentences())])
@@ -150,7 +150,7 @@ class Explanation:
         return change > max(least, STANDS_OUT * other)
 
     def _without(self, part: Part) -> str:
-        """The quantity without a part, and the answer if it becomes another one."""
+        """The quantity without a part, and the answer if it changes."""
         before = "" if self.prediction.answer is None else self.prediction.answer.to_marked_text()
         other = f" and the answer {part.answer}" if part.answer != before else ""
         return f"{self._format(part.without)}{other}"
@@ -161,9 +161,9 @@ class Explanation:
             parts = [f"the {SENSES[sense].noun} {100 * share / total:+.0f} %" for sense, share in self.shares.items()]
             yield f"What the senses contribute: {', '.join(parts)}."
 
-    def _describe_taught(self) -> str:
+    def _describe_nearest(self) -> str:
         parts = ", ".join(f"{count} of {name}" for name, count in self.taught.items())
-        return f"Of the {format_count(sum(self.taught.values()), 'taught example')} most like it: {parts}."
+        return f"Of the {format_count(sum(self.taught.values()), 'most similar training example')}: {parts}."
 
     def _format(self, value: float) -> str:
         return self.quantity.format(value)

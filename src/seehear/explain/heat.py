@@ -1,9 +1,9 @@
-"""A heat map from answers alone: random halves of an input are hidden, and a linear model fitted to what that changes.
+"""A heat map from answers alone: hides random halves of an input, and fits a linear model to the changes.
 
 As LIME (Ribeiro et al. 2016, arXiv:1602.04938), with patches of a grid that is shifted at random for each half, as in
-RISE (Petsiuk et al. 2018, arXiv:1806.07421): borders that are always the same would cut through what decides. Each half
-is hidden once and shown once, so that what two places do only together cancels out. docs/decisions/073-why.md compares
-it with other maps.
+RISE (Petsiuk et al. 2018, arXiv:1806.07421): fixed borders would cut through the parts that matter. Each half is hidden
+once and shown once, so that interactions of two places cancel out. docs/decisions/073-why.md compares it with other
+maps.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ CONTROLS = 4  # other blocks of the same size
 
 
 def map_heat(measure: Measure, shape: Shape) -> Array:
-    """(rows, columns): by how much hiding each cell lowers the quantity; negative where it raises it."""
+    """(rows, columns): how much hiding each cell lowers the quantity; negative where it raises it."""
     shown = _draw_halves(shape)  # (n, rows, columns)
     values = measure(1 - shown.astype(np.float32))
     return _fit_ridge(shown.reshape(len(shown), -1).astype(np.float64), values).reshape(shape)
 
 
 def hide_blocks(blocks: Sequence[Block], shape: Shape) -> Array:
-    """(n, rows, columns): for each block, what hides it alone."""
+    """(n, rows, columns): for each block, the mask that hides only it."""
     hidden = np.zeros((len(blocks), *shape), np.float32)
     for each, block in zip(hidden, blocks, strict=True):
         each[block] = 1
@@ -44,8 +44,8 @@ def hide_blocks(blocks: Sequence[Block], shape: Shape) -> Array:
 
 
 def find_peak(heat: Array) -> Block | None:
-    """The smallest block around the cells that are connected with the highest one, and at least PEAK as high; None if
-    no cell is above 0."""
+    """The smallest block around the highest cell and the connected cells that are at least PEAK as high; None if no
+    cell is above 0."""
     highest = np.unravel_index(heat.argmax(), heat.shape)
     if heat[highest] <= 0:
         return None
@@ -59,7 +59,7 @@ def find_peak(heat: Array) -> Block | None:
 
 
 def choose_controls(block: Block, shape: Shape) -> list[Block]:
-    """Up to CONTROLS blocks of the same size, spread over the grid, that do not overlap this one."""
+    """Choose up to CONTROLS blocks of the same size, spread over the grid, that do not overlap this one."""
     starts = [
         np.unique(np.linspace(0, cells - (part.stop - part.start), 5).round().astype(int)).tolist()
         for cells, part in zip(shape, block, strict=True)

@@ -1,4 +1,4 @@
-"""Heat maps and maps of confidence over the picture that they are about, with a legend."""
+"""Paints heat maps and confidence maps over their picture, with a legend."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from seehear.answers.overlay import enlarge
 
 Array = NDArray[Any]
 
-# Blue and vermilion are told apart with every colour vision deficiency (Okabe & Ito 2008); the picture itself is grey.
+# Blue and vermilion can be distinguished with any colour vision deficiency (Okabe & Ito 2008). The picture is grey.
 AGAINST, FOR = COLOURS[0], COLOURS[1]
 STRONGEST = 0.8  # opacity of the highest heat
 FONT_PX, BAR_PX, PADDING_PX = 13, 12, 6
 
 
 def paint_heat(picture: Image.Image, heat: Array, name: str, outline: tuple[int, int, int, int] | None) -> Image.Image:
-    """heat (H, W) over the picture: what speaks for `name` and what against it. `outline` frames a part, in pixels."""
+    """Paint heat (H, W) over the picture: evidence for and against `name`. `outline` frames a part, in pixels."""
     strength = heat / max(float(abs(heat).max()), 1e-12)
     return _paint(picture, strength, outline, (f"against {name}", f"for {name}"))
 
 
 def paint_confidence(picture: Image.Image, confidence: Array) -> Image.Image:
-    """confidence (H, W), 0 to 1, over the picture."""
+    """Paint confidence (H, W), 0 to 1, over the picture."""
     return _paint(picture, confidence, None, ("", "sure of what is there"))
 
 
@@ -57,14 +57,14 @@ def _blend(pixels: Array, strength: Array) -> NDArray[np.uint8]:
 
 
 def _frame(draw: ImageDraw.ImageDraw, corners: list[int]) -> None:
-    """A white rectangle within a black one, to be seen on any picture."""
+    """Draw a white rectangle within a black one, which is visible on any picture."""
     left, top, right, bottom = corners
     draw.rectangle((left, top, right, bottom), outline=BLACK, width=3)
     draw.rectangle((left + 1, top + 1, max(left + 1, right - 1), max(top + 1, bottom - 1)), outline=WHITE)
 
 
 def _write_legend(framed: Image.Image, top: int, ends: tuple[str, str]) -> None:
-    """A bar of the colours, from one end to the other, or to the right half only if the left end has no name."""
+    """Draw a bar of the colours; only the right half if the left end has no name."""
     width = framed.width - 2 * PADDING_PX
     scale = np.linspace(-1.0 if ends[0] else 0.0, 1.0, width)
     grey = np.full((BAR_PX, width, 3), 160, np.float32)

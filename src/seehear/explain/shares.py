@@ -1,4 +1,4 @@
-"""How much of an answer each sense contributes: Shapley values over the sets of senses."""
+"""How much each sense contributes to an answer: Shapley values over the sets of senses."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from math import comb
 
 
 def share_out(senses: Sequence[str], value: Callable[[tuple[str, ...]], float]) -> dict[str, float]:
-    """The Shapley value of each sense (Shapley 1953): its mean contribution when senses are added in any order.
+    """The Shapley value of each sense (Shapley 1953): its mean contribution over all orders of adding senses.
 
-    value   what a set of senses, in their order, reaches. The shares add up to that of all senses less that of none
+    value   the quantity with a set of senses, in order. The shares add up to that of all senses less that of none
     """
     known = {chosen: value(chosen) for n in range(len(senses) + 1) for chosen in combinations(senses, n)}
 

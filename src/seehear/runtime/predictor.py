@@ -167,7 +167,7 @@ class Predictor:
 
     @property
     def features(self) -> bytes | None:
-        """What the model file keeps of taught examples, as safetensors; None if nothing."""
+        """What the model file keeps of the training examples, as safetensors; None if nothing."""
         return self._bundle.features
 
     @property

@@ -52,7 +52,7 @@ class BoxesKind(AnswerKind[BoxesSpec, Boxes]):
     to_answer = staticmethod(answer.to_answer)
     n_best = staticmethod(answer.n_best)
     select = staticmethod(answer.select)
-    numbers_told = staticmethod(answer.numbers_told)
+    read_numbers = staticmethod(answer.read_numbers)
     quantities = staticmethod(explain.list_quantities)
     calibrate = staticmethod(metric.calibrate)
     compare = staticmethod(metric.compare)

@@ -219,9 +219,9 @@ def target(answer: Boxes, spec: BoxesSpec, geometry: Geometry | None) -> dict[st
     }
 
 
-def numbers_told(told: Any) -> dict[str, float]:
+def read_numbers(written: Any) -> dict[str, float]:
     """How many boxes there are."""
-    boxes = told.get("boxes") if isinstance(told, Mapping) else None
+    boxes = written.get("boxes") if isinstance(written, Mapping) else None
     return {"number of boxes": float(len(boxes))} if isinstance(boxes, list) else {}
 
 

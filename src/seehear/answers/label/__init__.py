@@ -48,7 +48,7 @@ class LabelKind(AnswerKind[LabelSpec, Label]):
     find_suspects = staticmethod(suspects.find_suspects)
     raw_shapes = staticmethod(answer.raw_shapes)
     to_answer = staticmethod(answer.to_answer)
-    named_classes = staticmethod(answer.named_classes)
+    read_classes = staticmethod(answer.read_classes)
     quantities = staticmethod(explain.list_quantities)
     calibrate = staticmethod(metric.calibrate)
     compare = staticmethod(metric.compare)

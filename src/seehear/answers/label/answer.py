@@ -186,13 +186,13 @@ def to_answer(
     return _multi_label(logits, spec) if spec.several else _single_label(logits, spec)
 
 
-def named_classes(told: Any, spec: LabelSpec) -> Sequence[str] | None:
-    """Of an answer's JSON, or of one line, which does not separate several classes clearly."""
-    if isinstance(told, str):
-        return None if spec.several or told not in spec.index else (told,)
-    if not isinstance(told, Mapping):
+def read_classes(written: Any, spec: LabelSpec) -> Sequence[str] | None:
+    """From an answer's JSON, or from one line, which does not separate several classes clearly."""
+    if isinstance(written, str):
+        return None if spec.several or written not in spec.index else (written,)
+    if not isinstance(written, Mapping):
         return None
-    names = told.get("labels") if spec.several else [told.get("label")]
+    names = written.get("labels") if spec.several else [written.get("label")]
     if not isinstance(names, list) or not all(isinstance(name, str) and name in spec.index for name in names):
         return None
     return names

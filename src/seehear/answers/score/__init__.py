@@ -30,7 +30,7 @@ class ScoreKind(AnswerKind[ScoreSpec, Score]):
     find_suspects = staticmethod(suspects.find_suspects)
     raw_shapes = staticmethod(answer.raw_shapes)
     to_answer = staticmethod(answer.to_answer)
-    numbers_told = staticmethod(answer.numbers_told)
+    read_numbers = staticmethod(answer.read_numbers)
     quantities = staticmethod(explain.list_quantities)
     calibrate = staticmethod(metric.calibrate)
     compare = staticmethod(metric.compare)

@@ -169,9 +169,9 @@ def target(answer: Score, spec: ScoreSpec, geometry: Geometry | None) -> dict[st
     return {"value": np.asarray((answer.value - spec.mean) / spec.spread, np.float32)}
 
 
-def numbers_told(told: Any) -> dict[str, float]:
+def read_numbers(written: Any) -> dict[str, float]:
     """The score itself."""
-    value = told.get("score") if isinstance(told, Mapping) else None
+    value = written.get("score") if isinstance(written, Mapping) else None
     return {"score": float(value)} if isinstance(value, int | float) else {}
 
 

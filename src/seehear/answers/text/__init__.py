@@ -71,7 +71,7 @@ class TextKind(AnswerKind[TextSpec, Text]):
     find_suspects = staticmethod(suspects.find_suspects)
     raw_shapes = staticmethod(answer.raw_shapes)
     select = staticmethod(answer.select)
-    numbers_told = staticmethod(answer.numbers_told)
+    read_numbers = staticmethod(answer.read_numbers)
     quantities = staticmethod(explain.list_quantities)
     calibrate = staticmethod(metric.calibrate)
     compare = staticmethod(metric.compare)

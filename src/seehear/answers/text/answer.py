@@ -185,9 +185,9 @@ def concatenate_targets(targets: Sequence[Mapping[str, Array]], spec: TextSpec) 
     return _with_lengths(tokens)
 
 
-def numbers_told(told: Any) -> dict[str, float]:
+def read_numbers(written: Any) -> dict[str, float]:
     """How many words there are."""
-    words = told.get("words") if isinstance(told, Mapping) else None
+    words = written.get("words") if isinstance(written, Mapping) else None
     return {"number of words": float(len(words))} if isinstance(words, list) else {}
 
 

@@ -130,13 +130,13 @@ def calibrate_network(
 
 
 def _describe_usual(recipe: Recipe, scores: Mapping[str, Array], answers: Sequence[Any]) -> Usual:
-    """From the scores by sense and the answers of the network itself to held-out examples: those of other folds'
-    networks differ in confidence."""
+    """From the scores by sense, and the network's own answers to held-out examples. The networks of other folds have
+    other confidences."""
     kind = ANSWERS[recipe.kind]
     some = [answers[place] for place in take_evenly(np.arange(len(answers)), MOST_USUAL)]
-    told = [answer.to_json() for answer in some]
-    numbers = [kind.numbers_told(each) for each in told]
-    named = [kind.named_classes(each, recipe.answer) for each in told]
+    written = [answer.to_json() for answer in some]
+    numbers = [kind.read_numbers(each) for each in written]
+    named = [kind.read_classes(each, recipe.answer) for each in written]
     counts = Counter(chain.from_iterable(names or () for names in named))
     classes = kind.rates.names(recipe.answer) if kind.rates is not None and counts else ()
     return Usual(

@@ -1,6 +1,6 @@
-"""The taught examples that are most like an input, as far as the model file keeps their features.
+"""Counts the classes of the training examples that are most similar to an input, if the model file has their features.
 
-It keeps features and classes, so that classes can be added; no names, and nothing that shows the examples themselves.
+It has features and classes, so that classes can be added, but no names, and nothing that shows the examples.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 
 def count_nearest(features: bytes | None, embedding: Array, classes: Sequence[str]) -> dict[str, int]:
-    """How many of the NEAREST training examples are of each class, most first; {} without kept features.
+    """How many of the NEAREST training examples have each class, most frequent first; {} without features.
 
     features    features.safetensors of a model file: inputs of the last layer, as `embedding` (F,) is, at any length
     """
