@@ -150,3 +150,14 @@ def test_the_target_risk_is_kept(scenario: Scenario, asked: float | None) -> Non
 def test_ignoring_correlation_would_break_the_target_risk() -> None:
     scenario = Scenario("noisy", 50, size=12, alike=2.0)
     assert simulate(scenario, runs=100, clustered=False).broken > 0.2 > simulate(scenario, runs=100).broken
+
+
+def test_the_few_above_many_of_equal_confidence_can_be_accepted_alone() -> None:
+    """A network that saturates gives most answers the same confidence."""
+    sure, unsure = np.linspace(0.99, 0.9, 90), np.full(910, 0.6)
+    right = np.r_[np.ones(90, bool), np.arange(910) % 3 > 0]
+    bounds = bound_risk(Items.from_answers(np.r_[sure, unsure], right), np.arange(1000))
+    curve = RiskCoverageCurve(confidence=tuple(bounds.confidence), wrong=tuple(bounds.wrong))
+    assert curve.threshold(DEFAULT_RISK) == pytest.approx(0.9)
+    assert bounds.accepted[bounds.wrong <= DEFAULT_RISK].max() == pytest.approx(0.09)
+    assert bounds.accepted[-1] == 1

@@ -20,7 +20,7 @@ from seehear.answers.risk_posterior import Bins, bound_posterior_risk, fill_bins
 Array = NDArray[Any]
 CONFIDENCE_LEVEL = 0.9  # of a promise
 SINGLE_LEVEL = 0.95  # of each of the two bounds that it rests on
-THRESHOLDS = 50
+THRESHOLDS = 50  # and as many more where confidences are equal
 PRIOR_CORRELATION, PRIOR_CLUSTERS = 0.2, 3  # intra-cluster correlation before any data, worth this many clusters
 GROUP_CORRELATION = 0.02  # within speakers, patients or sites, if too few were held out to estimate it
 DEFAULT_RISK, MAX_DEFAULT_RISK = 0.05, 0.25  # range of the target risk, unless the user gives one
@@ -100,13 +100,18 @@ def bound_risk(items: Items, clusters: Array, few_groups: int = 0) -> RiskBounds
 
 
 def _threshold_indices(descending: Array, count: Array) -> Array:
-    """The index of the last item above each threshold; items of equal confidence stay together."""
+    """The index of the last item above each threshold; items of equal confidence stay together.
+
+    Where many are equal, the thresholds on either side of them count: the items above them can be accepted alone.
+    """
     if not len(descending):
         return np.zeros(0, np.int64)
-    reached = count.cumsum()
+    ends = np.flatnonzero(np.r_[descending[1:] < descending[:-1], True])
+    reached = count.cumsum()[ends]
     wanted = np.ceil(np.linspace(0, reached[-1], THRESHOLDS + 1)[1:])
-    last = np.minimum(np.searchsorted(reached, wanted), len(descending) - 1)
-    return np.unique(np.searchsorted(-descending, -descending[last], side="right")) - 1
+    after, above = np.searchsorted(reached, wanted), np.searchsorted(reached, wanted, side="right")
+    last: Array = ends[np.unique(np.r_[after, above[above > 0] - 1])]
+    return last
 
 
 def effective_counts(answers: Array, mistakes: Array) -> tuple[Array, Array]:

@@ -51,9 +51,11 @@ def plot_risk_coverage(items: Items, *, coverage: float) -> Image.Image:
     """The share of wrong items by the share accepted, the most confident first; a line at the present coverage."""
     filled = items.number > 0
     order = np.argsort(-items.confidence[filled], kind="stable")
-    accepted = np.cumsum(items.number[filled][order])
-    risk = np.cumsum(items.wrong[filled][order]) / accepted
-    shown = np.unique(np.linspace(0, max(len(order) - 1, 0), CURVE_POINTS).astype(int))[: len(order)]
+    descending = items.confidence[filled][order]
+    ends = np.flatnonzero(np.r_[descending[1:] < descending[:-1], True][: len(order)])  # equal ones stay together
+    accepted = np.cumsum(items.number[filled][order])[ends]
+    risk = np.cumsum(items.wrong[filled][order])[ends] / accepted
+    shown = np.unique(np.linspace(0, max(len(ends) - 1, 0), CURVE_POINTS).astype(int))[: len(ends)]
     top = min(1.0, 0.05 + float(risk[shown].max(initial=0.0)))
     plot = Plot(Axis("accepted", 0, 1, percent=True), Axis("wrong among the accepted", 0, top, percent=True))
     plot.curve([coverage, coverage], [0, top], color=RED, width=1)
