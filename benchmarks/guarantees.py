@@ -2,14 +2,15 @@
 
 python -m benchmarks.guarantees [NAMES] [--data ../shared/data] [--minutes 1]
 A recogniser answers test examples. These are divided at random, again and again: some of them calibrate it, as held-out
-examples do in training, and the promises are checked on the others.
+examples do in training, and the promises are checked on the others, and on the same ones under mild corruptions, about
+which nothing is promised.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,6 @@ from benchmarks.budget import Sitting, for_each, parse_arguments
 from benchmarks.data import Examples, Store, cifar10_few, fsdd, pneumonia
 from benchmarks.results import Figure
 from seehear.answers import ANSWERS, Items
-from seehear.answers.label import Label
 from seehear.answers.platt_scaling import calibration_error
 from seehear.answers.prediction_sets import EVERY_CLASS, require_prediction_sets
 from seehear.answers.selective import bound_risk
@@ -31,6 +31,9 @@ from seehear.folders import temporary_folder
 from seehear.measure.calibration import measure_calibration
 from seehear.measure.thresholds import fit_coverage, to_risk_curve
 from seehear.runtime.options import DEFAULT
+from seehear.senses import SENSES
+from seehear.senses.corruption import MILD, make_generator
+from seehear.table import Table
 
 Array = NDArray[Any]
 LABEL = ANSWERS["label"]
@@ -40,6 +43,7 @@ MOST_TESTED = 2000  # examples
 CALIBRATING = 500  # of them at most, or else half
 KEPT = 0.95  # share of the splits in which a coverage is to hold
 KEPT_RISK = 0.9  # share of the splits in which a share of wrong answers is to hold
+CORRUPTED = "under mild corruptions"
 
 
 @dataclass(frozen=True)
@@ -72,15 +76,25 @@ class Checked(NamedTuple):
     wrong: float
 
 
-def answer_test(model: Recogniser, examples: Examples, seed: int) -> Answered:
-    """The answers to some of the main test set."""
+def answer_test(model: Recogniser, examples: Examples, sense: str, seed: int) -> tuple[Answered, Answered]:
+    """The answers to some of the main test set, as it is and with a mild corruption of each example."""
     with temporary_folder() as workspace:
         table = select_part(open_labelled(next(iter(examples.tests.values())), LABEL.name, None, workspace), Log())
         rows = np.random.default_rng(seed).permutation(len(table))[:MOST_TESTED]
         table = table.take(rows.tolist())
         truths = [LABEL.read(row.answer or "", model.recipe.answer) for row in table]
         answers = predict_table(model.predictor, table, truths, DEFAULT, Log()).answers
-    return Answered(model.recipe.answer, to_objects(answers), to_objects(truths))
+        corrupted = [predicted.answer for predicted in model.predictor.predict(_corrupt(table, sense, seed))]
+    spec, truth = model.recipe.answer, to_objects(truths)
+    return Answered(spec, to_objects(answers), truth), Answered(spec, to_objects(corrupted), truth)
+
+
+def _corrupt(table: Table, sense: str, seed: int) -> Iterator[dict[str, Any]]:
+    """The inputs of each row under one of the sense's corruptions, chosen at random."""
+    random, corruptions = np.random.default_rng(seed), list(SENSES[sense].corruptions().items())
+    for number, row in enumerate(table):
+        name, corruption = corruptions[random.integers(len(corruptions))]
+        yield {sense: corruption(SENSES[sense].read(row.inputs[sense]), MILD, make_generator(seed, number, name))}
 
 
 def check(calibrating: Answered, new: Answered) -> Checked:
@@ -102,17 +116,16 @@ def check(calibrating: Answered, new: Answered) -> Checked:
     return Checked(float(contained.mean()), float(np.mean(sizes)), float(accepted.mean()), float(wrong))
 
 
-def check_splits(answered: Answered, seed: int) -> list[Checked]:
+def check_splits(answered: Answered, new: Answered, seed: int) -> list[Checked]:
+    """Some answers calibrate; `new` has the answers to the same examples, of which the others are checked."""
     random, count = np.random.default_rng(seed), len(answered.answers)
     calibrating = min(CALIBRATING, count // 2)
     orders = (random.permutation(count) for _ in range(SPLITS))
-    return [check(answered.take(order[:calibrating]), answered.take(order[calibrating:])) for order in orders]
+    return [check(answered.take(order[:calibrating]), new.take(order[calibrating:])) for order in orders]
 
 
 def to_figures(checked: Sequence[Checked], answered: Answered, accepted: float | None) -> list[Figure]:
     coverage, size, share, wrong = np.array(checked).T
-    confidence, right = _judge(answered)
-    calibration = measure_calibration(right, confidence)
     return [
         Figure(f"splits with a coverage of {COVERAGE:.0%}", float((coverage >= COVERAGE).mean()), "%", at_least=KEPT),
         Figure("mean coverage", float(coverage.mean()), "%"),
@@ -120,8 +133,29 @@ def to_figures(checked: Sequence[Checked], answered: Answered, accepted: float |
         Figure(f"answered at {WRONG:.0%} wrong at most, mean", float(share.mean()), "%", at_least=accepted),
         Figure("splits in which that is kept", float((wrong <= WRONG).mean()), "%", at_least=KEPT_RISK),
         Figure("splits in which nothing is answered", float((share == 0).mean()), "%"),
+        *_accuracy_figures(answered),
+    ]
+
+
+def to_corrupted_figures(checked: Sequence[Checked], answered: Answered) -> list[Figure]:
+    """What was promised without corruptions, with them."""
+    coverage, size, share, wrong = np.array(checked).T
+    figures = [
+        Figure("mean coverage", float(coverage.mean()), "%"),
+        Figure("mean number of classes in a set", float(size.mean())),
+        Figure(f"answered at {WRONG:.0%} wrong at most, mean", float(share.mean()), "%"),
+        Figure("of these wrong, mean", float(wrong.mean()), "%"),
+        *_accuracy_figures(answered),
+    ]
+    return [replace(figure, what=f"{figure.what}, {CORRUPTED}") for figure in figures]
+
+
+def _accuracy_figures(answered: Answered) -> list[Figure]:
+    confidence, right = _judge(answered)
+    chance = measure_calibration(right, confidence).chance
+    return [
         Figure("accuracy", float(right.mean()), "%"),
-        Figure("calibration error", calibration_error(right, confidence), at_most=calibration.chance),
+        Figure("calibration error", calibration_error(right, confidence), at_most=chance),
     ]
 
 
@@ -129,11 +163,12 @@ def measure(name: str, task: Task, store: Store, options: argparse.Namespace) ->
     examples = task.prepare(store)
     sitting = Sitting.begun(f"guarantees-{name}", task.standard_minutes, options)
     model = train_model(examples, sitting.budget, (task.sense,), out=store.cache / f"{sitting.name}.seehear")
-    answered = answer_test(model, examples, options.seed)
-    figures = to_figures(check_splits(answered, options.seed), answered, task.accepted)
+    clean, corrupted = answer_test(model, examples, task.sense, options.seed)
+    figures = to_figures(check_splits(clean, clean, options.seed), clean, task.accepted)
+    figures += to_corrupted_figures(check_splits(clean, corrupted, options.seed), corrupted)
     for figure in figures:
         print(f"  {figure.what}: {figure.measured} {figure.target}", flush=True)
-    tested = len(answered.answers)
+    tested = len(clean.answers)
     note = f"{min(CALIBRATING, tested // 2)} of {tested:,} test examples calibrate, {SPLITS} times"
     sitting.record(note, figures, model.recipe)
 
@@ -145,7 +180,7 @@ def _judge(answered: Answered) -> tuple[Array, Array]:
     return np.array([answer.confidence for answer in answered.answers]), np.array(right)
 
 
-def to_objects(labels: Sequence[Label]) -> Array:
+def to_objects(labels: Sequence[Any]) -> Array:
     array = np.empty(len(labels), object)
     array[:] = labels
     return array
