@@ -69,11 +69,11 @@ MAY_IMPORT = {
     | {"similarity", "paired_evaluation", "check", "explain", "stress"},
     "projects": LEFT
     | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
-    | {"similarity", "paired_evaluation", "interrupts", "run_files", "demo", "encoders"},
+    | {"similarity", "paired_evaluation", "interrupts", "run_files", "demo", "encoders", "check"},
     "demo": FLOOR | {"files", "events"},
     "serve": LEFT
     | {"__init__", "api", "runtime", "results", "inputs", "events", "starts", "similarity", "projects"}
-    | {"encoders", "papers"},
+    | {"encoders", "papers", "check"},
 }
 DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs
 

@@ -84,9 +84,12 @@ def check(  # noqa: PLR0913 - one argument for each option
         return checked
 
 
-def check_table(table: Table, listen: Listener = ignore_events) -> CheckReport:
-    """Find everything that can be found without training. Inputs that cannot be read are findings, not errors."""
-    return run_checks(examine_table(table, table.senses, listen))
+def check_table(table: Table, listen: Listener = ignore_events, *, keys: Sequence[str] | None = None) -> CheckReport:
+    """Find everything that can be found without training. Inputs that cannot be read are findings, not errors.
+
+    keys    what people call each row; by default what the table does
+    """
+    return run_checks(examine_table(table, table.senses, listen, keys))
 
 
 def run_checks(examined: ExaminedTable) -> CheckReport:

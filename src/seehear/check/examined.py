@@ -67,20 +67,19 @@ class ExaminedSense:
 
 @dataclass(frozen=True)
 class ExaminedTable:
-    """A table whose inputs were all examined."""
+    """A table whose inputs were all examined.
+
+    keys    what people call each row
+    """
 
     table: Table
     senses: Mapping[str, ExaminedSense]
+    keys: Sequence[str]
     _metadata: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def kind(self) -> AnyKind | None:
         return ANSWERS[self.table.kind] if self.table.kind else None
-
-    @cached_property
-    def keys(self) -> list[str]:
-        """The name of each row."""
-        return [row.key for row in self.table]
 
     @cached_property
     def answers(self) -> list[str]:
@@ -113,8 +112,12 @@ class ExaminedTable:
         return [examination.grid for examination in found if examination]
 
 
-def examine_table(table: Table, names: Sequence[str], listen: Listener) -> ExaminedTable:
-    """Examine every input of these senses.
+def examine_table(
+    table: Table, names: Sequence[str], listen: Listener, keys: Sequence[str] | None = None
+) -> ExaminedTable:
+    """Examine every input of the senses with these names.
+
+    keys    what people call each row; by default what the table does
 
     Keeps a few hundred bytes of each picture in memory, more of each recording, and a few decoded inputs at a time.
     """
@@ -135,7 +138,7 @@ def examine_table(table: Table, names: Sequence[str], listen: Listener) -> Exami
                     each.examinations[place] = found
             listen(Advanced(TASK, float(min(len(table), start + AT_ONCE))))
     listen(Finished(TASK, f"{len(table):,} examples"))
-    return ExaminedTable(table, senses)
+    return ExaminedTable(table, senses, keys or [row.key for row in table])
 
 
 def _place(

@@ -16,6 +16,7 @@ from seehear.escaping import escape_unprintable, to_json_line
 from seehear.files import PROJECTS_FOLDER
 
 if TYPE_CHECKING:
+    from seehear.check import CheckReport, Finding
     from seehear.projects import Added, Change, Example, Inspection, Project
 
 project = typer.Typer(help="Collect examples in a project, correct their answers, train, and see who changed what.")
@@ -220,6 +221,47 @@ def remove(
     """Remove examples. `project undo` brings them back."""
     with open_project(name, home, who) as opened:
         print_change(opened, opened.remove(examples), json)
+
+
+@project.command()
+def check(
+    name: Name,
+    fix: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Correct what one finding names, such as 'duplicates': remove examples, or give them other answers.",
+        ),
+    ] = None,
+    home: Home = Path(PROJECTS_FOLDER),
+    who: Who = None,
+    json: options.Json = False,
+) -> None:
+    """Find what is wrong with the examples: duplicates, leaks, contradictions, shortcuts, poor files, private data.
+
+    With --fix, it corrects that, which `project undo` takes back. Otherwise exits with 1 if there are problems that
+    should be mended before training."""
+    with open_project(name, home, who) as opened:
+        with Display() as display:
+            checked = opened.check(display)
+        if fix is not None:
+            print_change(opened, opened.correct(checked, _find_finding(checked.report, fix)), json)
+            return
+    if json:
+        typer.echo(to_json_line(checked.to_json()))
+    else:
+        typer.echo("\n".join(map(escape_unprintable, str(checked.report).split("\n"))))
+    if checked.report.problems:
+        raise typer.Exit(1)
+
+
+def _find_finding(report: CheckReport, kind: str) -> Finding:
+    """Raises UsageError."""
+    found = next((each for each in report.findings if each.kind == kind), None)
+    if found is None:
+        known = ", ".join(dict.fromkeys(each.kind for each in report.findings if each.concerns))
+        raise UsageError(f"no {kind!r} was found", allowed=known or "nothing: no example is concerned")
+    return found
 
 
 @project.command()

@@ -41,6 +41,30 @@ def label(
     return _set(connection, change, ("answer", column.heading), ids, cell, expected, done)
 
 
+def correct(
+    connection: Connection,
+    who: str,
+    column: AnswerColumn,
+    what: str,
+    changed: Mapping[int, tuple[str, str | None]],
+) -> int | None:
+    """Give examples other answers or remove them, as one change. See `checking.correct`.
+
+    changed   by example: the answer that it has, and the one that it gets; None to remove it
+    """
+    cells = [check_answer(column, after) for _, after in changed.values() if after is not None]
+    names = {name: None for cell in cells for name in check_classes(column, cell)}
+    edits = [
+        Edit("present", number, "", PRESENT, None)
+        if after is None
+        else Edit("answer", number, column.heading, before, after)
+        for number, (before, after) in changed.items()
+    ]
+    change = begin_change(connection, who, what)
+    make_edits(connection, change, [*edit_new_classes(connection, list(names)), *edits])
+    return discard_if_empty(connection, change)
+
+
 def set_presence(connection: Connection, who: str, ids: Sequence[int], *, present: bool) -> int | None:
     change = begin_change(connection, who, f"{'restored' if present else 'removed'} {_count(ids)}")
     return _set(connection, change, ("present", ""), ids, PRESENT if present else None)

@@ -179,6 +179,13 @@ def list_changes(
     return [_to_change(row, counts.get(row.id, 0)) for row in rows]
 
 
+def find_last_of_examples(connection: Connection) -> int:
+    """The id of the newest change that set something of an example; 0 while there is none."""
+    select = sa.select(edits.c.change_id).where(edits.c.example_id.is_not(None))
+    found: int | None = connection.execute(select.order_by(edits.c.change_id.desc()).limit(1)).scalar()
+    return found or 0
+
+
 def read_edits(connection: Connection, change_id: int, *, example_id: int | None = None, limit: int) -> list[Edit]:
     """What a change set, in its order."""
     query = sa.select(edits).where(edits.c.change_id == change_id).order_by(edits.c.position).limit(limit)

@@ -22,7 +22,7 @@ from seehear.serve.middleware import BodyLimits, Guard, SecurityHeaders
 from seehear.serve.models import ModelRegistry
 from seehear.serve.open_projects import OpenProjects
 from seehear.serve.openai_audio import realtime, transcriptions
-from seehear.serve.pages import add_pages
+from seehear.serve.pages import add_pages, close_pages
 from seehear.serve.refusals import add_error_handlers
 from seehear.serve.settings import ServeSettings
 from seehear.serve.shedding import Shedding
@@ -51,7 +51,7 @@ def create_app(settings: ServeSettings, models: ModelRegistry | None = None) -> 
         yield
         answerer.close()
         await asyncio.to_thread(app.state.keeper.close)
-        app.state.feature_jobs.close()
+        close_pages(app)
         app.state.projects.close()
         models.close_log()
 

@@ -8,6 +8,7 @@ from seehear.serve.pages import (
     answering_examples,
     api_docs,
     arriving,
+    checking,
     creating,
     demonstrating,
     drawing,
@@ -24,21 +25,28 @@ from seehear.serve.pages import (
     trying,
     versions,
 )
-from seehear.serve.pages.feature_jobs import FeatureJobs
+from seehear.serve.pages.background import BackgroundJobs
 from seehear.serve.pages.previews import Previews
 from seehear.serve.pages.routing import add_page_errors
 
 PAGES = (
     *(api_docs, home, creating, demonstrating),
     *(teaching, arriving, finding, marking, proposing, drawing, answering_examples),
-    *(training, trying, live, reviewing, versions, model, project_settings),
+    *(checking, training, trying, live, reviewing, versions, model, project_settings),
 )
 
 
 def add_pages(app: FastAPI) -> None:
     """Add the pages to an application whose state has `models`, `answerer`, `settings`, `projects` and `keeper`."""
     app.state.previews = Previews()
-    app.state.feature_jobs = FeatureJobs()
+    app.state.feature_jobs = BackgroundJobs()
+    app.state.check_jobs = BackgroundJobs()
     for each in PAGES:
         app.include_router(each.router)
     add_page_errors(app)
+
+
+def close_pages(app: FastAPI) -> None:
+    """Stop what is being done for pages."""
+    for jobs in (app.state.feature_jobs, app.state.check_jobs):
+        jobs.close()

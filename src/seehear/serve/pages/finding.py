@@ -17,14 +17,15 @@ from starlette.responses import RedirectResponse, Response
 
 from seehear.encoders import load_pretrained_encoder
 from seehear.errors import UsageError
+from seehear.problems import RowProblem
 from seehear.projects import Candidate, LookFor, Project
 from seehear.projects.features import Encoder
 from seehear.projects.matches import parse_box
 from seehear.projects.similar import SimilaritySearch, VersionEncoder, read_found, read_query, search_similar
 from seehear.senses import SENSES
 from seehear.serve.pages.arriving import find_arrived
+from seehear.serve.pages.background import BackgroundJob, BackgroundJobs
 from seehear.serve.pages.chapters import render_chapter
-from seehear.serve.pages.feature_jobs import FeatureJobs
 from seehear.serve.pages.fields import parse_number, read_fields
 from seehear.serve.pages.open_projects import find_project, find_served, project_address
 from seehear.serve.pages.previews import to_jpeg
@@ -87,6 +88,7 @@ def read_asked(
 
 Question = Annotated[Asked, Depends(read_asked)]
 Refs = Annotated[list[str], Query(default_factory=list)]
+FeatureJobs = BackgroundJobs[Sequence[RowProblem]]  # by what is searched; they keep what they have computed
 
 
 @router.get("/p/{slug}/teach/similar")
@@ -97,15 +99,15 @@ def show(request: Request, slug: str, asked: Question, yes: Refs, no: Refs, taug
         return render_chapter(request, "find_similar_empty.html", project, "teach")
     search = _open(request, project, asked)
     jobs: FeatureJobs = request.app.state.feature_jobs
-    job = jobs.find(search)
-    if job is None and search.count_missing() > AT_ONCE:
-        job = jobs.start(search)
+    job = _find_job(jobs, search)
+    if job is None and (missing := search.count_missing()) > AT_ONCE:
+        job = jobs.start(search.key, search.compute, missing)
     if job is not None and job.error:
-        jobs.forget(search)
+        jobs.forget(search.key)
     if job is not None and (job.error or not job.finished):
         values = {"job": job, "query": asked.query()}
         return render_chapter(request, "find_similar_progress.html", project, "teach", **values)
-    problems = search.compute() if job is None else job.problems
+    problems = search.compute() if job is None else job.result or ()
     confirmed, refused = _agreed(yes, no)
     known = list(map(Candidate.parse, taught))
     column = project.answer_column()
@@ -208,8 +210,16 @@ def _load_pretrained(senses: tuple[str, ...]) -> Encoder:
     return load_pretrained_encoder(senses)
 
 
+def _find_job(jobs: FeatureJobs, search: SimilaritySearch) -> BackgroundJob[Sequence[RowProblem]] | None:
+    """The job of this search: it runs, has done all that can be done, or has failed. None if it must be started."""
+    job = jobs.find(search.key)
+    if job is not None and job.finished and not job.error and search.count_missing() > len(job.result or ()):
+        return None
+    return job
+
+
 async def _watch(jobs: FeatureJobs, search: SimilaritySearch) -> AsyncIterator[str]:
-    while (job := jobs.find(search)) is not None and not job.finished:
+    while (job := _find_job(jobs, search)) is not None and not job.finished:
         yield render_fragment("comparing.html", job=job)
         await asyncio.sleep(LOOK_EVERY_S)
 

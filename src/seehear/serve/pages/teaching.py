@@ -35,7 +35,9 @@ router = page_router()
 SHOWN = 9  # examples of each kind before "Show all"
 BLOCK = 1 << 20  # bytes of an upload at a time
 KEYS = 9  # kinds that have a number key
-UNDO_PAGES = re.compile(r"teach(/\d{1,18})?|history|settings|versions", re.ASCII)  # where a change can be undone
+UNDO_PAGES = re.compile(
+    r"teach(/\d{1,18})?|history|settings|versions|train|check", re.ASCII
+)  # where a change can be undone
 
 
 @dataclass(frozen=True)

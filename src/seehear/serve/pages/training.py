@@ -20,6 +20,7 @@ from seehear.projects.demonstration import find_unseen
 from seehear.projects.job_progress import read_progress
 from seehear.projects.jobs import Job
 from seehear.serve.pages.chapters import render_chapter
+from seehear.serve.pages.checking import GRAVEST, OF_EACH, describe_check
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.hundred import find_hundred
 from seehear.serve.pages.open_projects import find_project, project_address
@@ -104,7 +105,7 @@ class Progress:
 
 
 @router.get("/p/{slug}/train")
-def show(request: Request, slug: str) -> Response:
+def show(request: Request, slug: str, done: int = 0) -> Response:
     project = find_project(request, slug)
     unfinished = project.jobs.unfinished()
     past = [job for job in project.jobs.list(10) if job.id not in {each.id for each in unfinished}]
@@ -121,13 +122,17 @@ def show(request: Request, slug: str) -> Response:
             qualities=qualities,
             **Progress(project).describe(first),
         )
+    counts = project.counts()
+    checked = describe_check(request, project, OF_EACH, GRAVEST) if counts.answered else {}
     learned = project.versions.get(past[0].version) if past and past[0].version else None
     return render_chapter(
         request,
         "train.html",
         project,
         "train",
-        counts=project.counts(),
+        counts=counts,
+        **checked,
+        done=project.change(done),
         choices=[Choice(wrong, held_out_needed(wrong / 100)) for wrong in WRONG],
         minutes=MINUTES,
         usual_minutes=DEMO_MINUTES if find_unseen(project) else None,
