@@ -55,14 +55,14 @@ def evaluate_table(
     """
     recipe = predictor.recipe
     if stress is not None:
-        find_corruptions(predictor, options.senses)  # raises before the work instead of after it
+        find_corruptions(predictor, options.senses)  # fails before the work, not after it
     table = select_part(table, listen)
     truths, problems, rows = _read_truths(table, recipe)
     if not rows:
         raise DataError("no row has a usable answer", where=str(table.root), hint=str(problems[0]) if problems else "")
     table = table.take(rows)
     if report is not None:
-        report.mkdir(parents=True, exist_ok=True)  # raises before the work instead of after it
+        report.mkdir(parents=True, exist_ok=True)  # fails before the work, not after it
     predicted = predict_table(predictor, table, truths, options, listen)
     result = evaluate(
         ANSWERS[recipe.kind],

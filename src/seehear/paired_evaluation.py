@@ -1,4 +1,4 @@
-"""Compares two models: both answer the same rows of a table, which neither learned from."""
+"""Compares two models: both answer the same rows of a table, on which neither was trained."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from seehear.table import Row, RowProblem, Table, find_overlap, find_rows_with_s
 
 Models = tuple[Predictor, Predictor]
 Names = tuple[str, str]
-MOST_SHOWN = 48  # examples with another outcome, in a report
+MOST_SHOWN = 48  # flips in a report
 MOST_TIMED = 20  # examples, each answered alone by both models
 
 
@@ -52,7 +52,7 @@ def compare_on_table(
     The models must have passed `check_comparable`. Raises DataError if no row is left.
     """
     if tolerate is not None:
-        check_tolerance(tolerate)  # raises before the work instead of after it
+        check_tolerance(tolerate)  # fails before the work, not after it
     table, left_out = _leave_out_learned(table, learned, listen)
     truths, unknown = _read_truths(models, names, table)
     listen(Skipped(unknown))
@@ -180,7 +180,7 @@ def _write_report(folder: Path, found: PairedComparison, table: Table, recipe: R
 
 
 def _measure_costs(models: Models, table: Table) -> tuple[Cost, Cost]:
-    """Both answer the same examples in turn, so that neither finds more of them in memory."""
+    """Both answer the same examples in turn, so that caching helps both equally."""
     rows = [table[int(row)] for row in take_evenly(np.arange(len(table)), MOST_TIMED)]
     seconds = [[_time(model, row) for model in models] for row in [rows[0], *rows]]  # the first again: it is slow
     first, second = np.median(seconds[1:], axis=0)

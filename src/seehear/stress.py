@@ -62,7 +62,7 @@ def find_corruptions(predictor: Predictor, senses: Sequence[str] | None) -> dict
 def measure_stress(
     predictor: Predictor, examples: Examples, options: PredictOptions, wanted: StressOptions, listen: Listener
 ) -> Stress:
-    """Evaluate some of the examples as they are and under every corruption that their answers can follow.
+    """Evaluate some of the examples as they are and under every corruption for which the new answers are known.
 
     All inputs must be readable.
     """
@@ -127,7 +127,7 @@ class _Test:
         shares = scored.shares()
         shares[FALSE_ACCEPTANCE] = Share(scored.items.mistakes(), scored.items.wrong.sum(1), scored.cluster)
         values = self.kind.metrics(scored.compared, spec) | {name: share.value for name, share in shares.items()}
-        # Intervals by bootstrap, a hundred times over, would take longer than the answers.
+        # Bootstrap intervals for a hundred evaluations would take longer than the answers.
         return Group(len(scored), values, {name: share.interval for name, share in shares.items()})
 
     def measure_curve(self, sense: str, name: str, corruption: Corruption) -> Curve:

@@ -121,7 +121,7 @@ def test_the_first_problem_is_named(written, tmp_path):
     assert check(tmp_path, b"".join([*lines[:2], *lines[4:]])).problem == (
         "entries 3 to 4 are missing: answers.jsonl, line 3 has entry 5"
     )
-    assert "line 2: entry 1 stands after entry 1" in check(tmp_path, b"".join([lines[0], *lines])).problem
+    assert "line 2: entry 1 comes after entry 1" in check(tmp_path, b"".join([lines[0], *lines])).problem
     assert "it is not an entry" in check(tmp_path, b"\n" + written).problem
     assert "it is not an entry" in check(tmp_path, written + b"hello\n").problem
 
@@ -202,7 +202,7 @@ def test_a_file_that_is_no_log_is_left_alone(tmp_path):
     path = tmp_path / "notes.txt"
     for content in (b"dear diary\n", b"dear diary", b'{"number":1}\n', b"\n"):
         path.write_bytes(content)
-        with pytest.raises(SeehearError, match=r"it is no audit log, or its end was changed.*begin a log"):
+        with pytest.raises(SeehearError, match=r"it is not an audit log, or its end was changed.*begin a log"):
             AuditLog(path)
         assert path.read_bytes() == content
 

@@ -73,7 +73,7 @@ def test_classes_that_are_alike_are_not_told_apart() -> None:
     of_class = 80 * np.array([0.25, 0.5, 1.0])
     noisy = Curve(of_class, law(0.4, 0.6, sizes=of_class), 4e-3 * np.eye(3))
     found = LearningCurve("accuracy", True, 400, curve_of(0.5), dict.fromkeys("abcd", noisy), dict.fromkeys("abcd", 80))
-    assert "cannot be told" in found.describe()[0]
+    assert "it is not clear" in found.describe()[0]
 
 
 def test_an_error_falls_and_a_share_rises() -> None:

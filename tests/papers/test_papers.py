@@ -106,7 +106,7 @@ def test_the_points_of_annex_iv_are_in_order_and_blanks_are_marked():
     sections = re.split(r"^## ", text, flags=re.MULTILINE)
     for section in sections[2:-1]:
         assert "- [ ] **To be filled in by people:**" in section, section.splitlines()[0]
-    assert "This is no legal advice." in text
+    assert "This is not legal advice." in text
     page = render_page(gather("moths", make_bundle(), SHA256, None, ()))
     assert page.count('class="blank"') == text.count("- [ ]")
 

@@ -1,7 +1,7 @@
-"""A log that cannot be changed without trace: one line of JSON per entry, each with the hash of the one before.
+"""A tamper-evident log: one line of JSON per entry, each with the hash of the previous one.
 
-Whoever can write the files can also write all of them anew. That shows only against a hash that was kept elsewhere:
-note down `AuditLog.head` now and then.
+Anyone who can write the files can also rewrite all of them. That can only be detected with a hash that was kept
+elsewhere: save `AuditLog.head` regularly.
 """
 
 from __future__ import annotations

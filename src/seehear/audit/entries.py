@@ -1,8 +1,8 @@
 """One entry of an audit log: a line of JSON, sealed with a hash of itself and chained to the entry before.
 
 The line is {"number":…,"previous":…,"at":…,"event":…,<facts by name>,"hash":…}, in ASCII without spaces. `hash` is the
-SHA-256 of the line without `,"hash":"…"`, and `previous` is the `hash` of the entry before. Anybody can recompute both
-with a JSON parser's help or without.
+SHA-256 of the line without `,"hash":"…"`, and `previous` is the `hash` of the entry before. Anybody can recompute
+both, with or without a JSON parser.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 START = "0" * 64  # the `previous` of the first entry
 MOST_LINE_BYTES = 1 << 20
 BEGINNING = b'{"number":'
-TORN = "torn"  # the event of an entry that tells of bytes before it, which a crash left
+TORN = "torn"  # the event of an entry that describes the bytes before it, which a crash left
 _HASH_MEMBER = ',"hash":"'
 _TAIL_BYTES = len(_HASH_MEMBER) + 64 + len('"}')
 
@@ -66,10 +66,10 @@ def seal(head: Head, at: str, event: str, facts: Mapping[str, Any]) -> tuple[byt
 
 
 def is_torn(rest: bytes) -> bool:
-    """Whether bytes after an entry are what a crash leaves: the beginning of a line, with zeros if the power was cut;
-    or several, if the line that should tell of it was cut off, too.
+    """Whether bytes after an entry are what a crash leaves: the start of a line, with zeros if the power was cut; or
+    several, if the line that should describe it was cut off, too.
 
-    A whole line that was changed is none: it still has its seal.
+    A whole line that was changed is not: it still has its seal.
     """
     lines = rest.split(b"\n")
     begun = bool(lines[-1]) and all(map(_begins_entry, lines))

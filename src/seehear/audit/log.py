@@ -27,7 +27,7 @@ class AuditLog:
 
     path         its first file; `answers.jsonl` is followed by `answers.2.jsonl` and so on
     most_bytes   of a file, after which the next one begins; each month begins one, too
-    clock        tells the time of an entry, in UTC
+    clock        gives the time of an entry, in UTC
     """
 
     _segment: Segment | None
@@ -39,8 +39,8 @@ class AuditLog:
         most_bytes: int = MOST_BYTES,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Raises UsageError for a name that a later file of another log has, SeehearError for a file that is no audit
-        log or cannot be written."""
+        """Raises UsageError for the name of a later file of another log, and SeehearError for a file that is not an
+        audit log or cannot be written."""
         self.path, self._most_bytes, self._clock = Path(path), most_bytes, clock
         if (log := log_of(self.path)) != self.path:
             what = f"this would be a later file of the log {log}"
@@ -54,15 +54,15 @@ class AuditLog:
 
     @property
     def head(self) -> Head:
-        """The last entry. Keep its hash elsewhere: then the end of the log cannot be cut off unseen."""
+        """The last entry. If you keep its hash elsewhere, nobody can cut off the end of the log unnoticed."""
         with self._newest() as segment:
             return segment.head
 
     def append(self, event: str, facts: Mapping[str, Any]) -> Head:
-        """Add an entry with the time of now. Returns the new head.
+        """Add an entry with the current time. Returns the new head.
 
-        Raises ValueError for facts that JSON has no words for or that take more than MOST_LINE_BYTES, and SeehearError
-        if the disk refuses.
+        Raises ValueError for facts that JSON cannot represent or that take more than MOST_LINE_BYTES, and SeehearError
+        if the entry cannot be written.
         """
         with self._newest() as segment:
             at = self._clock()
@@ -105,7 +105,7 @@ class AuditLog:
             segment.close()
 
     def _open_newest(self) -> Segment:
-        """The newest file; with the head of the one before if it is empty, as a crash may leave it."""
+        """The newest file, with the head of the previous one if it is empty, as after a crash."""
         before, head = find_segments(self.path), self._head
         number = max(before, default=1)
         if number - 1 in before and before[number].stat().st_size == 0:
@@ -113,7 +113,7 @@ class AuditLog:
         return Segment(self.path, number, head)
 
     def _begin_next(self, full: Segment) -> Segment:
-        """The newest file, locked, after the full one. Others may write to it first, and even begin the one after."""
+        """The file after a full one, locked. Others may write to it first, and even begin the next one."""
         self._segment = Segment(self.path, full.number + 1, full.head)
         full.close()
         return self._lock_newest()

@@ -23,18 +23,18 @@ _NUMBERED = re.compile(r"(.+)\.([1-9][0-9]{0,8})(\.[^.]*)?")
 
 
 def segment_path(log: Path, number: int) -> Path:
-    """The file of a log with this number, from 1 on."""
+    """The file of a log with this number, starting at 1."""
     return log if number == 1 else log.with_name(f"{log.stem}.{number}{log.suffix}")
 
 
 def log_of(file: Path) -> Path:
-    """The log that a file belongs to, called by its first file."""
+    """The log that a file belongs to, named by its first file."""
     found = _NUMBERED.fullmatch(file.name)
     return file if found is None else file.with_name(f"{found[1]}{found[3] or ''}")
 
 
 def find_segments(log: Path) -> dict[int, Path]:
-    """The files of a log that are there, by number, in order."""
+    """The files of a log that exist, by number, in order."""
     found = {1: log} if log.exists() else {}
     for file in log.parent.iterdir() if log.parent.is_dir() else ():
         match = _NUMBERED.fullmatch(file.name)
@@ -76,8 +76,8 @@ class Segment:
         return os.fstat(self._descriptor).st_nlink == 0 or segment_path(self._log, self.number + 1).exists()
 
     def is_full(self, most_bytes: int, at: datetime) -> bool:
-        """Whether an entry of this time belongs in the next file: this one is large, or of another month."""
-        if self._line_end:  # what a crash left is told of in its own file
+        """Whether an entry of this time belongs in the next file: this one is large, or from another month."""
+        if self._line_end:  # the entry about what a crash left must be in the same file
             return False
         return self._size >= most_bytes or self._month not in ("", f"{at:%Y-%m}")
 
@@ -91,7 +91,7 @@ class Segment:
         with suppress(ValueError):  # all of an entry but its line end was written
             last, self._torn = unseal(rest.rpartition(b"\n")[2]), b""
         if self._torn and not is_torn(rest):
-            what = "it is no audit log, or its end was changed"
+            what = "it is not an audit log, or its end was changed"
             hint = f"see `seehear log verify {self._log}`, and begin a log under another name"
             raise SeehearError(what, where=str(self.path), hint=hint)
         if last is not None:
@@ -99,7 +99,7 @@ class Segment:
         self._size = size
 
     def write(self, event: str, facts: Mapping[str, Any], at: datetime) -> None:
-        """Append an entry, and before it one that tells what a crash has left. Raises ValueError, OSError."""
+        """Append an entry, and before it one that describes what a crash left. Raises ValueError, OSError."""
         head, lines, time_said = self.head, [self._line_end], at.isoformat(timespec="microseconds")
         if self._torn:
             told = {"bytes": len(self._torn), "sha256": hashlib.sha256(self._torn).hexdigest()}
@@ -131,7 +131,7 @@ def read_head(path: Path) -> Head:
 
 
 def _read_end(descriptor: int, size: int) -> tuple[Entry | None, bytes]:
-    """The last entry whose line is ended, and the bytes after it."""
+    """The last entry with a line end, and the bytes after it."""
     rest = b""
     for window in (_END_BYTES, 2 * MOST_LINE_BYTES):
         start = max(0, size - window)
@@ -139,7 +139,7 @@ def _read_end(descriptor: int, size: int) -> tuple[Entry | None, bytes]:
         for place in range(len(lines) - 2, -1, -1):
             try:
                 return unseal(lines[place]), b"\n".join(lines[place + 1 :])
-            except ValueError:  # also for the first line, of which the beginning may be missing
+            except ValueError:  # also for the first line, whose start may be missing
                 continue
         rest = b"\n".join(lines)
         if start == 0:

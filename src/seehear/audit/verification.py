@@ -1,4 +1,4 @@
-"""Checks an audit log: whether each entry is as it was written and follows the one before."""
+"""Checks an audit log: whether each entry is unchanged and follows the previous one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from seehear.errors import UsageError
 class LogCheck:
     """What was found in a log.
 
-    entries       that are as they were written, each following the one before, up to the first problem
+    entries       how many are unchanged and follow the previous one, up to the first problem
     since, until  the times of the first and the last of them, in UTC; "" if there is none
     head          the last of them
-    problem       the first entry that was changed, moved or put in, or what is missing, and where; "" if there is none
-    torn          places where a crash cut off the writing of an entry: they hold no answer that was given
+    problem       the first entry that was changed, moved or inserted, or what is missing, and where; "" without one
+    torn          how often a crash cut off the writing of an entry: no answer was given for these
     """
 
     path: Path
@@ -71,7 +71,7 @@ class _Chain:
     def __init__(self, start: str) -> None:
         self.head, self.entries, self.since, self.until = NOTHING, 0, "", ""
         self._start = start
-        self._rest: list[_Line] = []  # lines that are no entries; the next entry must tell of them
+        self._rest: list[_Line] = []  # lines that are not entries; the next entry must describe them
         self.torn: list[str] = []
 
     def add(self, line: _Line) -> Entry | None:
@@ -112,18 +112,18 @@ class _Chain:
             hint = "; if they were deleted on purpose, give the hash of the last of them" if first else ""
             raise _BrokenError(f"{gone} missing: {where} has entry {entry.number:,}{hint}")
         if entry.number <= expected.number:
-            raise _BrokenError(f"{where}: entry {entry.number:,} stands after entry {expected.number:,}")
+            raise _BrokenError(f"{where}: entry {entry.number:,} comes after entry {expected.number:,}")
         if entry.previous != expected.hash:
             raise _BrokenError(f"{where}: entry {entry.number:,} was written after another entry {expected.number:,}")
 
     def _check_rest(self, entry: Entry) -> None:
-        """Whether an entry tells exactly of the lines before it that are none."""
+        """Whether an entry describes exactly the lines before it that are not entries."""
         rest = b"\n".join(line.content for line in self._rest)
         told = entry.facts if entry.event == TORN else {}
         if self._rest and told != {"bytes": len(rest), "sha256": hashlib.sha256(rest).hexdigest()}:
-            raise _BrokenError(f"{self._rest[0].where}: it is not an entry, and no entry tells of it")
+            raise _BrokenError(f"{self._rest[0].where}: it is not an entry, and no entry describes it")
         if told and not self._rest:
-            raise _BrokenError(f"the {told.get('bytes')} bytes that entry {entry.number:,} tells of are missing")
+            raise _BrokenError(f"the {told.get('bytes')} bytes that entry {entry.number:,} describes are missing")
         if self._rest:
             self.torn.append(f"{self._rest[0].where}: {len(rest):,} bytes of an entry whose writing was cut off")
             self._rest = []
@@ -132,7 +132,7 @@ class _Chain:
 def verify(log: str | Path, *, head: str = "", after: str = "") -> LogCheck:
     """Check all files of a log, up to the first problem. Memory does not grow with it.
 
-    head    the hash of an entry that was kept elsewhere: if it is not there, the end was cut off or written anew
+    head    the hash of an entry that was kept elsewhere: if it is not there, the end was cut off or rewritten
     after   the hash of the last entry of files that were deleted on purpose
     Raises UsageError if there is no such log.
     """
@@ -147,7 +147,7 @@ def verify(log: str | Path, *, head: str = "", after: str = "") -> LogCheck:
             seen = seen or (entry is not None and entry.hash == head)
         chain.end()
         if not seen:
-            what = f"entries are missing at the end, or the log was written anew: no entry has the hash {head}"
+            what = f"entries are missing at the end, or the log was rewritten: no entry has the hash {head}"
             raise _BrokenError(what)
     except _BrokenError as found:
         problem = str(found)

@@ -26,7 +26,7 @@ def _log() -> None:
 
 @contextmanager
 def logged(recogniser: Recogniser, model: Path, file: Path | None) -> Iterator[None]:
-    """Write the answers of a recogniser to a log, if one is given, and say at the end what its last entry is."""
+    """Write the answers of a recogniser to a log, if one is given, and print its last entry at the end."""
     if file is None:
         yield
         return
@@ -59,7 +59,7 @@ def verify(
     ] = "",
     json: options.Json = False,
 ) -> None:
-    """Say whether logs are intact, or what was changed, moved, put in or taken out first; then the exit code is 1."""
+    """Say whether logs are intact; if not, say what was changed, moved, inserted or removed first, and exit with 1."""
     from seehear.audit import verify as check
     from seehear.audit.segments import log_of
 

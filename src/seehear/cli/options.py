@@ -226,8 +226,8 @@ Log = Annotated[
     typer.Option(
         "--log",
         metavar="FILE",
-        help="Write each answer to this log before giving it, without what the input shows or says. Each entry holds "
-        "the hash of the one before; see `seehear log verify`.",
+        help="Write each answer to this log before giving it, with the hash of the input; transcripts as a hash only. "
+        "Each entry holds the hash of the previous one; see `seehear log verify`.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

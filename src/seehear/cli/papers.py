@@ -16,13 +16,14 @@ from seehear.files import write_atomically
 def card(
     model: options.Model,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write it there, such as to README.md.")
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write it to this file, such as README.md.")
     ] = None,
     licence: Annotated[
-        str | None, typer.Option(metavar="ID", help="The licence of the model, as the hub calls it: apache-2.0, ...")
+        str | None,
+        typer.Option(metavar="ID", help="The licence of the model, as an identifier of the hub: apache-2.0, ..."),
     ] = None,
 ) -> None:
-    """Print the model card in the format of the Hugging Face hub, with blanks for what people must say."""
+    """Print the model card in the format of the Hugging Face hub, with blanks for people to fill in."""
     from seehear import api
     from seehear.papers import render_model_card
     from seehear.runtime.answer_log import hash_path
@@ -41,16 +42,16 @@ def dossier(
     model: options.Model,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="The folder to write to.")],
     data: Annotated[
-        Path | None, typer.Option(metavar="DATA", help="Labelled examples of the use, to measure the model on.")
+        Path | None, typer.Option(metavar="DATA", help="Labelled examples from your use, to measure the model on.")
     ] = None,
     log: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="A log of its answers, which is checked; may be repeated."),
     ] = None,
 ) -> None:
-    """Write what an auditor asks about a model, as far as it was measured, with blanks for what people must say.
+    """Write what an auditor asks about a model: what was measured, and blanks for people to fill in.
 
-    In the order of Annex IV of the EU's AI Act. This is no legal advice."""
+    In the order of Annex IV of the EU's AI Act. This is not legal advice."""
     from seehear import api
     from seehear.audit import verify
     from seehear.papers import write_dossier

@@ -1,4 +1,4 @@
-"""Whether confidences agree with how often answers are right, as far as so many answers can tell."""
+"""Whether confidences agree with how often answers are right, given the number of answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Calibration:
 
     @property
     def consistent(self) -> bool:
-        """Whether so large an error is no evidence against the confidences."""
+        """Whether an error of this size is within chance for calibrated confidences."""
         return self.error <= self.chance
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which classes and groups a second model serves better or worse than a first one."""
+"""Finds the classes and groups for which a second model is better or worse than a first one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Change(NamedTuple):
 
     column        of the metadata; the kind of answer for a class
     gained, lost  how many of its n answers became right, and wrong
-    p_value       that so many more of one than of the other is chance, adjusted for all classes and groups
+    p_value       of the difference between the two, adjusted for all classes and groups
     """
 
     column: str
@@ -52,7 +52,7 @@ class Change(NamedTuple):
 def find_changes(
     right: tuple[Array, Array], columns: Mapping[str, Sequence[str]], cluster: Array
 ) -> tuple[Change, ...]:
-    """The classes and groups with a change, the least likely to be chance first.
+    """The classes and groups with a change, lowest p-value first.
 
     right     (n,) bool of each model
     columns   (n,) cells of each column whose values are compared

@@ -1,4 +1,4 @@
-"""Two models compared on the same examples: is the second better, or may the difference be chance?"""
+"""Compares two models on the same examples: is the second better, or may the difference be chance?"""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from seehear.measure.scored_answers import (
 Array = NDArray[Any]
 SIGNIFICANCE = 0.05
 FEWEST = 6  # independent examples: with fewer, even if all of them agree, a sign test finds nothing
-MOST_LISTED = 20  # examples with another outcome, and classes and groups that changed; JSON has all of them
+MOST_LISTED = 20  # flips, and classes and groups that changed; JSON has all of them
 BETTER, WORSE, NOT_DISTINGUISHABLE = "better", "worse", "not distinguishable"
 MCNEMAR, BOOTSTRAP = "McNemar's exact test", "paired bootstrap"
 
@@ -84,7 +84,7 @@ class PairedComparison:
     metrics    of each model on these examples, with intervals
     resampled  what the bootstrap draws, or what McNemar's test counts: examples, or whole speakers, patients or sites
     flips      the examples that only one of them gets right
-    changes    the classes and groups with such examples, the least likely to be chance first
+    changes    the classes and groups with such examples, lowest p-value first
     costs      of each model; None if they were not measured
     loss       None unless a tolerance was given
     left_out   what is not compared and why, in sentences

@@ -1,4 +1,4 @@
-"""What a model costs beside its mistakes: the time for one answer, and its size."""
+"""The cost of using a model: the time for one answer, and its size."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Evaluation:
     speed               None if it was not timed
     stress              None unless requested
     wrong_at_most       the target for accepted_error, if known
-    rejection_reason    why nothing is accepted, however confident; "" if something may be
+    rejection_reason    why nothing is accepted at any confidence; "" if something may be
     groups_seen         how many people or places the examples come from; "" if the table does not say
     fairness            what equal weight for groups changed in training; "" without
     calibration         of whole answers; None if it was not measured
@@ -166,7 +166,7 @@ def evaluate(
 
     accepted  whether each answer is accepted as a whole; boxes, words and pixels say so themselves
     metadata  columns with a cell for each row; their groups are measured, and speakers, patients or sites among them
-              are resampled as wholes
+              are resampled as a whole
 
     Raises DataError if no input has an answer.
     """

@@ -1,4 +1,4 @@
-"""Metrics by group: are some speakers, sites or sexes served worse than others?
+"""Metrics by group: are results worse for some speakers, sites or sexes than for others?
 
 docs/decisions/009-groups.md says which differences are reported, and why.
 """
@@ -130,7 +130,7 @@ class Grouping:
         return max(1.0, needed / Z)
 
     def needed(self) -> int:
-        """About how many examples of a group would show that DEFICIT more of its answers are wrong."""
+        """About how many examples a group needs to show that DEFICIT more of its answers are wrong."""
         if not self.compared:
             return 0
         groups = len(self.compared)
@@ -138,7 +138,7 @@ class Grouping:
         return count_needed(wrong, groups, sum(each.n for each in self.compared.values()) * (groups - 1) // groups)
 
     def small(self) -> str:
-        """The groups that are compared, but with too few examples to find DEFICIT, with their sizes; "" for none."""
+        """The groups that are compared but too small to find DEFICIT, with their sizes; "" if there are none."""
         needed = self.needed()
         return _list_sizes({name: group.n for name, group in self.listed().items() if group.n < needed})
 
@@ -174,11 +174,11 @@ class Grouping:
         return {value: group for value, group in self.groups.items() if group.n >= MIN_EXAMPLES}
 
     def too_small(self) -> str:
-        """The groups below MIN_EXAMPLES with their sizes; "" for none."""
+        """The groups below MIN_EXAMPLES with their sizes; "" if there are none."""
         return _list_sizes({value: group.n for value, group in self.groups.items() if group.n < MIN_EXAMPLES})
 
     def notes(self) -> Iterator[str]:
-        """Sentences on the worst group, the gaps in recognising a class, and what is too small to tell."""
+        """Sentences on the worst group, the gaps in recognising a class, and groups that are too small."""
         if self.worst and self.measured > 1:
             name, group = self.worst
             yield f"worst group: {name}, {self.headline} {group.quote(self.headline)}"

@@ -83,7 +83,7 @@ def effective_sample_size(hits: Array, cluster: Array) -> float:
 
 
 def expanded_share(n: int, share: float = 0.95) -> float:
-    """The share of resampled values that a percentile interval of n independent examples has to hold for 95 %.
+    """The share of resampled values that a percentile interval of n independent examples must hold to cover 95 %.
 
     `share` replaces the 95 %.
 

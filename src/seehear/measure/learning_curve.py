@@ -1,4 +1,4 @@
-"""How good a model would be with more examples, from its error on nested subsets: of all, and of each class."""
+"""Estimates how good a model would be with more examples, from its error on nested subsets of all or of one class."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seehear.measure.power_law import Forecast, PowerLaw
 
 Array = NDArray[Any]
 
-MORE = 0.5  # of the examples there are, as far as forecasts reach
+MORE = 0.5  # of the present number of examples; forecasts do not go further
 TINY = 1e-6  # least variance of a point, so that a curve without errors can be fitted
 
 
@@ -24,7 +24,7 @@ TINY = 1e-6  # least variance of a point, so that a curve without errors can be 
 class Curve:
     """errors (K,) with sizes (K,) training examples, ascending, and their covariance (K, K).
 
-    For a metric of which higher is better, such as accuracy, the error is what it lacks to 1.
+    For a metric that should be high, such as accuracy, the error is one minus the metric.
     """
 
     sizes: Array
@@ -39,8 +39,8 @@ class Curve:
 class Advice(NamedTuple):
     """What a number of further examples is expected to change.
 
-    of    the class; "" for all classes as they are
-    gain  by how much the metric gets better
+    of    the class; "" for all classes in their present proportions
+    gain  how much the metric improves
     """
 
     more: int
@@ -50,12 +50,12 @@ class Advice(NamedTuple):
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """The curve of a metric, and of the classes of which there might be too few examples.
+    """The curves of a metric with fewer examples of all classes, and of single classes that may need more examples.
 
-    examples  N, all there are
-    curve     when there are fewer of all classes
-    classes   when there are fewer of one class
-    counts    the examples of these classes
+    examples  N, the present number
+    curve     with fewer examples of all classes
+    classes   with fewer examples of one class
+    counts    the present number of examples of these classes
     """
 
     metric: str
@@ -71,7 +71,7 @@ class LearningCurve:
         return Forecast(1 - found.value, 1 - found.high, 1 - found.low) if self.higher_is_better else found
 
     def advise(self) -> list[Advice]:
-        """More of all, and equally many more of each class, the most helpful first."""
+        """The gain from more examples of all classes, and from as many of one class, the most helpful first."""
         more = _round(MORE * self.examples)
         of_all = Advice(more, "", self.curve.law.forecast_gain(self.examples, self.examples + more))
         if not self.classes:
@@ -84,7 +84,7 @@ class LearningCurve:
         return [*sorted(of_classes, key=lambda advice: -advice.gain.value), of_all]
 
     def describe(self) -> list[str]:
-        """In sentences: what would help most, and what more of everything would bring."""
+        """Describe in sentences what would help most, and what more of everything would bring."""
         *classes, of_all = self.advise()
         sentences = [f"{format_count(of_all.more, 'more example')} of all kinds: {self._quote(of_all.gain)}"]
         if classes:
@@ -95,7 +95,7 @@ class LearningCurve:
                 what = f"{first.more:,} more of {first.of!r} would help most"
                 sentences.insert(0, f"{what}: {self._quote(first.gain)}{also}")
             else:
-                sentences.insert(0, "which class most needs examples cannot be told: all would help about as much")
+                sentences.insert(0, "it is not clear which class needs examples most: all would help about as much")
         return sentences
 
     def _quote(self, gain: Forecast) -> str:

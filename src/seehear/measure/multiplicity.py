@@ -1,4 +1,4 @@
-"""Many hypotheses tested at once, so that chance alone seldom seems to find something."""
+"""Corrects p-values when many hypotheses are tested at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the second of two models loses more than is tolerated, tested from both sides."""
+"""Tests whether the second of two models loses more than is tolerated, and whether it loses less."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Loss:
 
     @property
     def needed(self) -> int | None:
-        """About how many examples would show that the loss is tolerable, if it stays as it is; None if none would."""
+        """About how many examples would show that the present loss is tolerable; None if no number would."""
         most, room = self.bounds[1], self.allowed - self.value
         if math.isnan(most) or room <= 0:
             return None

@@ -63,7 +63,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Odds:
-    """By group and class: the share of its examples that are recognised, and of others in which it is falsely found."""
+    """By group and class: the share of its examples that are recognised, and of other examples taken for it."""
 
     recognised: Mapping[str, Mapping[str, Rate]]
     falsely_found: Mapping[str, Mapping[str, Rate]]

@@ -1,8 +1,8 @@
 """Forecasts from a learning curve: the error of a model as a power law of the number of its training examples.
 
-The error is e (s + (1 - s) (n / N)^-c): a share s of the present error e, at N examples, that no number of examples
-removes, and a rest that shrinks with exponent c (Hestness et al. 2017, arXiv:1712.00409). A few measured points hardly
-tell s from c, so all values are kept, each weighted by how well it explains the points.
+The error is e (s + (1 - s) (n / N)^-c). A share s of the present error e, at N examples, remains with any number of
+examples; the rest shrinks with exponent c (Hestness et al. 2017, arXiv:1712.00409). A few measured points cannot
+separate s from c, so all values are kept, each weighted by how well it explains the points.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-EXPONENTS = np.linspace(0.05, 1.5, 146)  # from hardly any progress to faster than has been published
-FLOORS = np.linspace(0.0, 0.98, 99)  # share of the present error that is left with endless examples
+EXPONENTS = np.linspace(0.05, 1.5, 146)  # from almost no progress to faster than any published
+FLOORS = np.linspace(0.0, 0.98, 99)  # share of the present error that remains with unlimited examples
 DRAWS = 4000
 MIDDLE = 0.9  # share of the forecasts that an interval holds
 
 
 class Forecast(NamedTuple):
-    """A value and the interval that holds it in 9 of 10 cases."""
+    """A value and its 90 % interval."""
 
     value: float
     low: float
@@ -31,7 +31,7 @@ class Forecast(NamedTuple):
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """Draws from what the measured points allow.
+    """Samples from the posterior, given the measured points.
 
     size      N, the largest number of examples that was measured
     error     (DRAWS,) e, at that number
@@ -64,11 +64,11 @@ class PowerLaw:
         return cls(float(sizes[-1]), np.maximum(error[drawn] + noise, 0.0), floor[drawn], exponent[drawn])
 
     def forecast_error(self, size: float) -> Forecast:
-        """The error with this many examples."""
+        """Forecast the error with this many examples."""
         return _sum_up(self.error * _shrink(size / self.size, self.floor, self.exponent))
 
     def forecast_gain(self, before: float, after: float) -> Forecast:
-        """By how much the error falls from one number of examples to another."""
+        """Forecast how much the error falls from one number of examples to another."""
         shares = (_shrink(size / self.size, self.floor, self.exponent) for size in (before, after))
         first, second = shares
         return _sum_up(self.error * (first - second))

@@ -1,4 +1,4 @@
-"""Answers compared with their truths, and the metrics computed from them, each with its 95 % interval."""
+"""Compares answers with their truths, and computes the metrics with their 95 % intervals."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from seehear.measure.scored_answers import Share
 
 @dataclass(frozen=True)
 class SetCoverage:
-    """The coverage that was asked for, and what was found on `things` true things.
+    """The coverage that was asked for, and the coverage measured on `things` true things.
 
     contained   the share of them that is in the sets, with its 95 % interval
     size        the mean size of a set, in `unit`; "" for the unit of the answer

@@ -1,4 +1,4 @@
-"""The speed of an evaluation. It depends on the machine as much as on the model, so neither stores it."""
+"""The speed of an evaluation. It depends on the machine as much as on the model, so no model file stores it."""
 
 from __future__ import annotations
 

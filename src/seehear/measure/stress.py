@@ -1,4 +1,4 @@
-"""Stress: metrics of the same examples as they are, under corruptions of several strengths, and without a sense."""
+"""Results of a stress test: metrics of examples as they are, under corruptions, and without a sense."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seehear.senses.corruption import MILD, STRONG
 FALSE_ACCEPTANCE = "false_acceptance"  # metric: the share of wrong items that are accepted
 QUOTED = (*SHARES, FALSE_ACCEPTANCE)
 UNCORRUPTED = "uncorrupted"
-KEPT = 0.9  # a model holds as long as it keeps this share of its headline metric
+KEPT = 0.9  # a model withstands a corruption as long as it keeps this share of its headline metric
 SUMMED_UP = 3  # corruptions in the plain summary, the most harmful ones
 
 
@@ -61,9 +61,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class Unfamiliar:
-    """Inputs to which the right answer is "I don't know".
+    """Inputs for which the right answer is "I don't know".
 
-    auroc     by sense, of the score of unfamiliarity against the uncorrupted examples
+    auroc     by sense, of the unfamiliarity score: these inputs against the uncorrupted examples
     accepted  the share of the inputs that were answered nevertheless
     """
 
@@ -76,8 +76,8 @@ class Unfamiliar:
         return {"name": self.name, "inputs": self.inputs, "accepted": self.accepted, "auroc": dict(self.auroc)}
 
     def __str__(self) -> str:
-        told = " and ".join(f"{value:.3f} by {sense}" for sense, value in self.auroc.items())
-        auroc = f"; told from the examples with an AUROC of {told}" if told else ""
+        values = " and ".join(f"{value:.3f} by {sense}" for sense, value in self.auroc.items())
+        auroc = f"; distinguished from the examples with an AUROC of {values}" if values else ""
         return f"{self.name}: {format_percent(self.accepted)} of {self.inputs:,} inputs are accepted{auroc}"
 
 
@@ -87,7 +87,7 @@ class Stress:
 
     without     the metrics without one of the senses, by its name; {} for a model of one sense
     unfamiliar  what the model does with inputs that are unlike its training data
-    unfollowed  corruptions that were left out, as the positions in an answer cannot follow them
+    unfollowed  corruptions that were left out, because the new positions of answers would not be known
     """
 
     headline: Headline
@@ -139,7 +139,7 @@ class Stress:
         return held
 
     def summary(self) -> list[str]:
-        """A sentence for each of the most harmful corruptions: what the model withstands, and what happens then."""
+        """A sentence for each of the most harmful corruptions: what the model withstands, and what happens beyond."""
         return [self._sum_up(name, curve) for name, curve in list(self.curves.items())[:SUMMED_UP]]
 
     def to_json(self) -> dict[str, Any]:

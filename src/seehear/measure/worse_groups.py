@@ -14,8 +14,8 @@ from seehear.measure.multiplicity import adjust_by_maximum
 
 Array = NDArray[Any]
 MIN_EXAMPLES = 5  # smaller groups are only counted
-LEVEL = 0.1  # of evaluations without a difference, at most 1 in 10 claims one, whatever the number of groups
-DEFICIT, POWER = 0.08, 0.8  # groups that are too small to find so large a difference so often are said to be small
+LEVEL = 0.1  # of evaluations without a difference, at most 1 in 10 claims one, for any number of groups
+DEFICIT, POWER = 0.08, 0.8  # groups in which DEFICIT would be found less often than POWER are called small
 FEWEST_LEFT = 0.1  # where there are too few others, the number of examples is no longer increased
 PERMUTATIONS = 1999
 MIN_PERMUTATIONS = 199
@@ -29,7 +29,7 @@ class Compared(NamedTuple):
     n         its examples
     wrong     the share of its answers that is wrong
     others    that of the others
-    p_value   that the group has so many more wrong answers by chance, adjusted for all groups
+    p_value   of the higher share of wrong answers, adjusted for all groups
     """
 
     n: int
@@ -50,7 +50,7 @@ class Compared(NamedTuple):
 
 
 class Units(NamedTuple):
-    """What is permuted: examples, or whole people that are in one group, each with its sums.
+    """The units that are permuted: examples, or people whose examples are all in one group, each with its sums.
 
     stratum   (E,) labels are permuted among units of one stratum
     """

@@ -1,6 +1,6 @@
-"""Papers about a model for people outside: a model card for the Hugging Face hub, and a dossier for an audit.
+"""Documents about a model for other people: a model card for the Hugging Face hub, and a dossier for an audit.
 
-What was measured is filled in, with its source; what only people can know is left blank, and marked.
+What was measured is filled in, with its source. What only people can know is left blank and marked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The dossier: facts about a model in the order in which an auditor asks for them, as Markdown and as a page.
+"""Writes the dossier: facts about a model in the order in which an auditor asks for them, as Markdown and HTML.
 
-Its headings are those of Annex IV of Regulation (EU) 2024/1689. The text is in templates/dossier.jinja, written once;
-markdown.jinja and html.jinja have its two forms.
+Its headings are those of Annex IV of Regulation (EU) 2024/1689. The text is in templates/dossier.jinja; markdown.jinja
+and html.jinja format it.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def write_dossier(
     evaluation: Evaluation | None = None,
     logs: Sequence[LogCheck] = (),
 ) -> tuple[Path, Path]:
-    """Write dossier.md and dossier.html into a folder, which is made if need be. Returns their paths.
+    """Write dossier.md and dossier.html into a folder, which is created if it does not exist. Returns their paths.
 
-    name        what the model is called
+    name        the name of the model
     sha256      of the model file
-    evaluation  on data of the use
-    logs        audit logs of its answers, as they were found
+    evaluation  of the model on data from its use
+    logs        the checks of audit logs of its answers
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def write_dossier(
 def gather(
     name: str, bundle: Bundle, sha256: str, evaluation: Evaluation | None, logs: Sequence[LogCheck]
 ) -> dict[str, Any]:
-    """What the templates fill in."""
+    """The values that the templates fill in."""
     recipe = bundle.recipe
     return {
         "name": name,
@@ -88,13 +88,13 @@ def gather(
 
 
 def render_markdown(facts: dict[str, Any]) -> str:
-    """The dossier in Markdown, which any editor can fill in."""
+    """The dossier in Markdown, to be filled in with any editor."""
     text = _render("dossier.md", facts, escaped=False)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def render_page(facts: dict[str, Any]) -> str:
-    """The dossier as one page that needs no other file."""
+    """The dossier as one HTML page that needs no other file."""
     return _render("page.html", facts, escaped=True)
 
 

@@ -1,4 +1,4 @@
-"""What is known about a model from its file, and from an evaluation, each fact in one line."""
+"""Facts about a model from its file and from an evaluation, one line each."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from seehear.starts import STARTS
 NOT_MEASURED = "not measured"
 NOT_RECORDED = "not recorded in the model file"
 JOULES_PER_WH = 3600
-MOST_CLASSES = 200  # that are listed with their numbers of examples
+MOST_CLASSES = 200  # classes that are listed with their numbers of examples
 
 
 class Fact(NamedTuple):
-    """A name, and what is known; NOT_MEASURED or the like if that is nothing."""
+    """A name and a value; NOT_MEASURED or the like if it is not known."""
 
     name: str
     value: str
@@ -33,13 +33,13 @@ class ResultTable(NamedTuple):
 
 
 def list_inputs(recipe: Recipe) -> list[Fact]:
-    """What goes in and what comes out."""
+    """The inputs and outputs of the model."""
     senses = [Fact(f"Input, {name}", str(spec)) for name, spec in recipe.senses.items()]
     return [*senses, Fact("Answer", str(recipe.answer))]
 
 
 def list_data(recipe: Recipe) -> list[Fact]:
-    """The examples that it learned from, as far as the model file says."""
+    """The training data, as far as the model file describes it."""
     sizes = {used: result["n"] for used, result in recipe.results.items()}
     tested = ", ".join(f"{n:,} ({used.replace('+', ' and ')})" for used, n in sizes.items())
     origin = recipe.provenance
@@ -74,7 +74,7 @@ def list_training(recipe: Recipe) -> list[Fact]:
 
 
 def list_effort(recipe: Recipe) -> list[Fact]:
-    """What the training took of the machine. Without counters of energy, none is claimed."""
+    """The computing time and energy of the training. Energy is only given if it was measured."""
     origin = recipe.provenance
     processor_s = None if origin is None else origin.processor_s
     energy_j = None if origin is None else origin.energy_j
@@ -86,7 +86,7 @@ def list_effort(recipe: Recipe) -> list[Fact]:
 
 
 def list_acceptance(recipe: Recipe) -> list[Fact]:
-    """When it says that it does not know."""
+    """When the model says that it does not know."""
     facts = []
     for used, selective in recipe.selective.items():
         things, name = pluralise(ANSWERS[recipe.kind].item or "answer"), used.replace("+", " and ")

@@ -1,4 +1,4 @@
-"""The model card in the format of the Hugging Face hub: a README.md with metadata that the hub reads.
+"""Renders the model card in the format of the Hugging Face hub: a README.md with metadata for the hub.
 
 https://github.com/huggingface/hub-docs/blob/main/modelcard.md
 """
@@ -23,7 +23,7 @@ NO_TASK = "other"
 def render_model_card(name: str, bundle: Bundle, sha256: str, *, licence: str = UNKNOWN_LICENCE) -> str:
     """Markdown with metadata in YAML.
 
-    name      what the model is called
+    name      the name of the model
     sha256    of the model file
     licence   an identifier of the hub, such as apache-2.0
     """
@@ -79,12 +79,12 @@ def _headline(recipe: Recipe) -> str:
 
 
 def _sections(recipe: Recipe, sha256: str) -> Iterator[str]:
-    yield f"## Intended use\n\n{BLANK} For what, by whom, and on whom the model is to be used; and for what not."
+    yield f"## Intended use\n\n{BLANK} What the model is for, who uses it, and on whom; and what it is not for."
     if warnings := [f"- {each} {each.topic.warning}" for each in find_topics(class_names(recipe))]:
         yield "\n".join(["## Attention\n", *warnings])
     groups = [f"The results were measured on {recipe.groups_seen}."] if recipe.groups_seen else []
     yield " ".join(["## Groups\n\nResults by group are not in the model file: not measured.", *groups])
-    about = "Where the examples come from, and whom and what they represent."
+    about = "Where the examples come from, and who and what they represent."
     yield f"## Training data\n\n{BLANK} {about}\n\n{_list(list_data(recipe))}"
     starts = "\n".join(f"- {sense}: {describe_start(recipe, sense)}" for sense in recipe.senses)
     yield f"## Pretrained encoders\n\n{starts}"
@@ -97,5 +97,5 @@ def _list(facts: Iterable[Fact]) -> str:
 
 
 def _to_yaml(value: Any) -> str:
-    """JSON, which is YAML, too."""
+    """JSON, which is also valid YAML."""
     return json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Labels that look like a use to which special rules apply. Only words are compared: people must judge the use."""
+"""Finds labels that suggest a use with special rules. Only words are compared: people must judge the use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_QUOTED = 5
 
 
 class Topic(NamedTuple):
-    """A use, the words that suggest it, in small letters, and what to say."""
+    """A use, the words that suggest it, in lower case, and the warning."""
 
     name: str
     words: str

@@ -1,1 +1,1 @@
-"""Results for people and programs: files, videos, summaries and reports. Free of any user interface."""
+"""Results for people and programs: files, videos, summaries and reports. No user interface."""

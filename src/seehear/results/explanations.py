@@ -12,7 +12,7 @@ from seehear.results.writer import OutputNames, first_path, reserve_path
 
 
 def write_explanation(folder: Path, explanation: Explanation, names: OutputNames) -> list[Path]:
-    """NAME.why.json and NAME.why-SENSE.png, named after the input; returns their paths.
+    """Write NAME.why.json and NAME.why-SENSE.png, named after the input; returns their paths.
 
     Raises UsageError if one would replace a file beside its input.
     """

@@ -42,7 +42,7 @@ class PredictionSummary:
         return self.inputs - self.accepted - self.unreadable
 
     def advice(self) -> Iterator[str]:
-        """Sentences: hints how to get better answers, and how the inputs differ from the training data."""
+        """Sentences: how to get better answers, and how the inputs differ from the training data."""
         for hint, times in self._hints.items():
             yield f"For {times:,} of these: {hint}"
         for sentence in self._shift.describe():
@@ -58,7 +58,7 @@ class PredictionSummary:
 
 
 def summarise_metrics(metrics: Mapping[str, float | None], item: str) -> str:
-    """One line of the shares that every evaluation has; None stands for an unknown share.
+    """The shares that every evaluation has, in one line; None stands for an unknown share.
 
     `item` is what is accepted one by one within an answer, such as a box; "" if an answer is accepted as a whole.
     """

@@ -1,4 +1,4 @@
-"""Predictions for videos, frame by frame, and an annotated copy of each video with a table of what is in it."""
+"""Predicts videos frame by frame, and writes an annotated copy of each video with a table of what is in it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class FrameByFrame:
 def _video_writer(
     folder: Path | None, names: OutputNames, video: VideoPredictions
 ) -> Iterator[Callable[[Prediction], None]]:
-    """A function that adds a frame with its answer to the annotated video and its table; a summary at the end.
+    """Returns a function that adds a frame with its answer to the annotated video and its table.
 
     Raises UsageError if that would replace a file beside the video.
     """

@@ -68,7 +68,7 @@ open_text = partial(Path.open, mode="w", encoding="utf-8", errors="backslashrepl
 
 @contextmanager
 def prediction_writer(folder: Path | None, names: OutputNames) -> Iterator[Callable[[Prediction], None]]:
-    """A function that writes a prediction to the folder at once; without a folder it does nothing.
+    """Returns a function that writes a prediction to the folder at once; without a folder it does nothing.
 
     Raises UsageError for files of these names that no earlier run wrote.
     """
@@ -102,7 +102,7 @@ def reserve_path(folder: Path, name: Path, extension: str, source: Path) -> Path
 
 
 def first_path(source: ExampleSource) -> Path:
-    """The file after which the output files of an input are named."""
+    """The file that gives the output files of an input their name."""
     return source.paths[0] if source.paths else Path(source.name)
 
 
@@ -112,7 +112,7 @@ def _truncate(stem: str) -> str:
 
 
 def _check_replaceable(file: Path, beginning: str) -> None:
-    """Raises UsageError unless an earlier run wrote the file: it may be a table of the user's, even the input."""
+    """Raises UsageError unless an earlier run wrote the file: it may belong to the user, or even be the input."""
     if not file.exists():
         return
     with file.open("rb") as existing:
@@ -135,7 +135,7 @@ def _to_row(prediction: Prediction) -> tuple[str, ...]:
 
 
 def _write_answer_files(folder: Path, prediction: Prediction, names: OutputNames) -> None:
-    """Nothing for a single frame of a video: the video has files of its own."""
+    """Nothing is written for a single frame of a video: the video has its own files."""
     answer: Any = prediction.answer if prediction.time_s is None else None
     files = answer.files() if answer else {}
     if not files:

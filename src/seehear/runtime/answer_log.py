@@ -1,7 +1,7 @@
-"""Writes the answers of a recogniser to an audit log before they are given, without what the inputs show or say.
+"""Writes the answers of a recogniser to an audit log before they are given, without the inputs themselves.
 
-An input is identified by the SHA-256 of its bytes. Of an answer, one line is written and the SHA-256 of its JSON; where
-it is made of the words of the input, the SHA-256 alone. File names are left out, as they often hold people's names.
+An input is identified by the SHA-256 of its bytes. For an answer, one line and the SHA-256 of its JSON are written; for
+a transcript, only the SHA-256. File names are left out, as they often contain people's names.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Many = Iterator[Prediction]
 
 
 class Unlogged:
-    """Passes answers on, written nowhere. Each `predict` is what gives them for the examples that it is called with."""
+    """Passes answers on without logging them. Each method gets the function that predicts, and what to predict."""
 
     def one(self, predict: Callable[[Any], Prediction], example: Any) -> Prediction:
         return predict(example)
@@ -44,25 +44,25 @@ class Unlogged:
         return predict(examples)
 
     def progressive(self, predict: Callable[[Any], Many], example: Any) -> Many:
-        """Several answers to one example, of which the last one counts."""
+        """Several answers to one example; the last one counts."""
         return predict(example)
 
     def live(
         self, predict: Callable[[Any], Iterator[SegmentPrediction]], sound: Iterable[Any]
     ) -> Iterator[SegmentPrediction]:
-        """Answers to sound while it comes in, of which the final ones count."""
+        """Answers to live sound; the final ones count."""
         return predict(sound)
 
     def video(self, watch: Callable[..., VideoT], video: Any) -> VideoT:
-        """What answers a video; it hands each answer to its keyword `tell`."""
+        """Answers to a video: `watch` passes each answer to its keyword `tell`."""
         return watch(video)
 
 
 class AnswerLog(Unlogged):
-    """Writes each answer that counts to an audit log, and then passes it on: none is given that is not in the log.
+    """Writes each answer that counts to an audit log before passing it on: no answer is given that is not in the log.
 
     model   the SHA-256 of the model file
-    words   whether answers are made of the words of the input
+    words   whether answers are transcripts, made of the words of the input
     """
 
     def __init__(self, log: AuditLog, model: str, *, words: bool) -> None:
@@ -111,7 +111,7 @@ class AnswerLog(Unlogged):
         try:
             for last in predictions:
                 yield last
-        finally:  # also if nobody waits for the rest
+        finally:  # also if the caller stops early
             if last is not None:
                 self._write(hash_inputs(example), last)
 

@@ -1,4 +1,4 @@
-"""The report of an evaluation: one page that needs no other file, and its pictures as files beside it."""
+"""Writes the report of an evaluation: one HTML page that needs no other file, and its pictures beside it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def write_report(
 ) -> Path:
     """Write index.html and its pictures; returns the path of the page.
 
-    The page embeds copies of the pictures, so that it can be sent alone.
+    The page embeds copies of the pictures, so it can be sent on its own.
 
     mistakes   in the order in which the page shows them; `Evaluation.worst` finds their rows
     corrupted  pictures of one example by the names of corruptions

@@ -1,4 +1,4 @@
-"""The page of a comparison of two models: figures, what changed for whom, and the examples with another outcome."""
+"""The page of a comparison of two models: figures, what changed in which group, and the examples that changed."""
 
 from __future__ import annotations
 
