@@ -159,13 +159,13 @@ class Recogniser:
     def explain(
         self, one: Any, *, of: str | None = None, examples: Any = None, **options: Unpack[PredictKeywords]
     ) -> Explanation:
-        """Why the answer to one input is what it is: which parts of it, which senses and which examples it goes by.
+        """Explain the answer to one input: on which parts of it, senses and examples the answer is based.
 
         of        what to explain: a class, "word 2", "box 1"; None for the answer itself
         examples  a file, a folder or an iterable: which of them are most like the input
 
-        The other keywords are those of `predict`. Each number was measured by hiding a part. Raises UsageError for
-        what the answer does not have, and the error of an input that cannot be read.
+        The other keywords are those of `predict`. Each number was measured by hiding a part. Raises UsageError for an
+        `of` that is not in the answer, and the error of an input that cannot be read.
         """
         from seehear.explain.explain import explain
 
@@ -194,7 +194,7 @@ class Recogniser:
         The last layer gets an output for each new class; nothing else in the network changes. No known class loses more
         than 2 percentage points of recall on held-out examples. Raises UsageError for a recogniser that does not answer
         with one of several classes from a single sense, and DataError, with the examples to add, if a new class would
-        then hardly ever be recognised.
+        then almost never be recognised.
         """
         from seehear.learn.add import add_classes
 
@@ -202,9 +202,9 @@ class Recogniser:
             return Recogniser(*add_classes(self._bundle, Path(data), workspace, listen))
 
     def log_to(self, log: str | Path | AuditLog, *, model_sha256: str = "") -> None:
-        """From now on, write each answer to an audit log before giving it, without what the input shows or says.
+        """From now on, write each answer to an audit log before giving it, with the hash of the input.
 
-        log            a file, which is begun or continued; see `seehear.audit`
+        log            a file, which is created or continued; see `seehear.audit`
         model_sha256   of the model file, if that is not what `save` would write
 
         An answer that cannot be written raises SeehearError. Copies in other processes do not write.
@@ -343,9 +343,9 @@ def compare(  # noqa: PLR0913 - one argument for each option
 ) -> PairedComparison:
     """Compare two recognisers on the same examples: is the second better, worse or not distinguishable?
 
-    data        examples that neither learned from: the part `test` of a table, or else `val`, or else all of it
+    data        examples on which neither was trained: the part `test` of a table, or else `val`, or else all of it
     trained_on  the training data of either: rows with one of its files are not compared. Model files do not say what
-                they learned from
+    they were trained on
     tolerate    the loss that is tolerated, such as 0.01 for a point of accuracy, or, of a metric in the unit of the
                 answers, for 1 % of the first one's: gives the comparison a `loss`, with a `verdict`
     report      a folder for a page that shows the examples with another outcome

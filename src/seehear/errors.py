@@ -7,7 +7,7 @@
     ├── InputError     one input cannot be used; the others are processed  exit 1
     ├── DataError      the table as a whole cannot be trained on           exit 3
     ├── BundleError    a model file is refused                             exit 3
-    ├── DiskError      the disk is full, or may not be written to          exit 3
+    ├── DiskError      no space, a read-only disk, or permission denied    exit 3
     └── TrainingError  training or export cannot continue                  exit 3
 
 Each says where, what is wrong, what is allowed and what to do next.
@@ -83,16 +83,25 @@ class DiskError(SeehearError):
 
     @classmethod
     def of(cls, error: Exception) -> Self | None:
-        """What an error of the system means if the disk refuses, as a full one does; None for other errors."""
-        if not isinstance(error, OSError) or (hint := _REFUSALS.get(error.errno or 0)) is None:
+        """The DiskError for a full or read-only disk, or for missing permissions; None for other errors."""
+        if not isinstance(error, OSError) or error.errno not in _CAUSES:
             return None
-        what = f"the disk refuses: {(error.strerror or str(error)).lower()}"
-        return cls(what, where=str(error.filename or ""), hint=hint)
+        what, hint = _CAUSES[error.errno]
+        reason = (error.strerror or str(error)).lower()
+        return cls(f"{what}: {reason}", where=str(error.filename or ""), hint=hint)
 
 
-_REFUSALS = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on the disk, then try again") | dict.fromkeys(
-    (errno.EROFS, errno.EACCES, errno.EPERM), "let whoever started seehear write to this folder, then try again"
-)
+_FULL = "cannot be written", "make room on the disk, then try again"
+_READ_ONLY = "cannot be written", "use a folder on a disk that is not read-only, then try again"
+# Reading gives the same error numbers as writing, so neither the error nor the advice says which it was.
+_DENIED = "no access", "give the user who runs seehear permission to read and write there, then try again"
+_CAUSES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+}
 
 
 class TrainingError(SeehearError):

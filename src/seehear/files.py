@@ -23,7 +23,7 @@ def write_atomically(path: Path, chunks: Iterable[bytes] | bytes) -> None:
     """Write to a temporary file beside `path`, flush it to disk, rename it, flush the folder.
 
     Leaves nothing behind on failure, and deletes what a killed writer of the same file left behind. A link is followed;
-    anything but a regular file is refused. Raises DiskError, naming the file, if the disk refuses.
+    anything but a regular file is refused. Raises DiskError, naming the file, if it cannot be written.
     """
     try:
         path = _resolve(path)

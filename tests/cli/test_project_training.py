@@ -80,7 +80,7 @@ def test_a_list_says_so_when_it_is_empty(
 
 def test_undoing_much_needs_a_yes(home: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["project", "undo", "boards", "1", "--home", home]) == 2
-    assert "undoing this takes away the kind of answer, on which 0 answers depend. Next: add --yes" in (
+    assert "undoing this removes the kind of answer, on which 0 answers depend. Next: add --yes" in (
         capsys.readouterr().err
     )
     assert "undid: made the project" in call(capsys, "undo", "boards", "1", "--yes", "--home", home)

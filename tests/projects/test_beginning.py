@@ -54,7 +54,7 @@ def test_on_the_command_line(model: Path, tmp_path: Path, capsys: pytest.Capture
 def test_on_the_page(model: Path, tmp_path: Path) -> None:
     with client(ModelRegistry({"light": model}), projects=tmp_path / "home") as served:
         home = read_html(served.get("/").text)
-        assert "Served, not taught here." in home.text
+        assert "Served, not trained here." in home.text
         (link,) = [each.attributes["href"] for each in home.all("a") if "Begin a project from it" in each.text]
         form = read_html(served.get(link).text)
         (field,) = form.all("input", name="model")

@@ -194,7 +194,7 @@ def test_a_version_whose_file_is_gone_is_told_and_answers_no_more(
 def test_undoing_much_asks_first(served: TestClient, project: Project) -> None:
     first = project.history()[-1]
     page = post(served, "/p/boards/undo", change=str(first.id), page="history")
-    assert "Undoing it takes away the kind of answer, on which 16 answers depend." in page.text
+    assert "Undoing it removes the kind of answer, on which 16 answers depend." in page.text
     assert project.answer_column() is not None
     assert "undid: made the project" in post(served, "/p/boards/undo", change=str(first.id), sure="yes").text
     assert project.answer_column() is None

@@ -33,7 +33,7 @@ def compare(  # noqa: PLR0913 - each flag is an argument
     """Compare two models on the same examples, and say whether the second is better.
 
     With --tolerate, the exit code only says whether it is worse than that.
-    Neither should have learned from the examples: if the data has parts, only 'test' is used, or else 'val'."""
+    Neither should have been trained on the examples: if the data has parts, only 'test' is used, or else 'val'."""
     from seehear import api
     from seehear.measure.noninferiority import TOO_WORSE
 

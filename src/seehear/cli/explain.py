@@ -27,7 +27,7 @@ def explain_all(
     out: Path | None,
     json: bool,
 ) -> None:
-    """Print why the answer to each input is what it is, and write the heat maps to the folder `out` if it is given.
+    """Print the explanation of the answer to each input, and write the heat maps to the folder `out` if it is given.
 
     Exits with 1 if an input could not be explained. Raises UsageError if there are no inputs.
     """

@@ -185,7 +185,7 @@ def add(  # noqa: PLR0913 - one argument for each flag
 @project.command()
 def label(
     name: Name,
-    answer: Annotated[str, typer.Argument(metavar="ANSWER", help='A cell of the table; "" takes the answer away.')],
+    answer: Annotated[str, typer.Argument(metavar="ANSWER", help='A cell of the table; "" removes the answer.')],
     examples: Ids,
     home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
@@ -230,7 +230,7 @@ def check(
         str | None,
         typer.Option(
             metavar="KIND",
-            help="Correct what one finding names, such as 'duplicates': remove examples, or give them other answers.",
+            help="Correct one finding, such as 'duplicates': remove examples, or change their answers.",
         ),
     ] = None,
     home: Home = Path(PROJECTS_FOLDER),
@@ -239,8 +239,8 @@ def check(
 ) -> None:
     """Find what is wrong with the examples: duplicates, leaks, contradictions, shortcuts, poor files, private data.
 
-    With --fix, it corrects that, which `project undo` takes back. Otherwise exits with 1 if there are problems that
-    should be mended before training."""
+    With --fix, corrects one finding; `project undo` undoes that. Otherwise exits with 1 if there are problems that
+    should be fixed before training."""
     with open_project(name, home, who) as opened:
         with Display() as display:
             checked = opened.check(display)
@@ -287,7 +287,7 @@ def undo(
     change: Annotated[
         int | None, typer.Argument(metavar="CHANGE", help="A number from `project log`; by default your last change.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Undo it even if that takes away much.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Undo it even if that removes a lot.")] = False,
     home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     json: options.Json = False,
@@ -295,7 +295,7 @@ def undo(
     """Undo a change. Undoing the undo redoes it."""
     with open_project(name, home, who) as opened:
         if (lost := opened.describe_undo(change)) and not yes:
-            raise UsageError(f"undoing this takes away {lost}", hint="add --yes to do it; it can be undone, too")
+            raise UsageError(f"undoing this removes {lost}", hint="add --yes to do it; it can be undone, too")
         print_change(opened, opened.undo(change), json)
 
 

@@ -85,7 +85,7 @@ def watch(name: Name, job: JobNumber, home: Home = Path(PROJECTS_FOLDER), json: 
 
 @project.command()
 def cancel(name: Name, job: JobNumber, home: Home = Path(PROJECTS_FOLDER), json: options.Json = False) -> None:
-    """Stop a training, or take it out of the queue. What it has learned is kept."""
+    """Stop a training, or remove it from the queue. What it has learned is kept."""
     with open_project(name, home) as opened:
         ended = opened.jobs.cancel(job)
         _print(json, ended.to_json(), lambda: _describe_job(ended))
@@ -119,7 +119,7 @@ def promote(
     who: Who = None,
     json: options.Json = False,
 ) -> None:
-    """Let a version answer from now on, unless it is shown to be worse than the one that answers now."""
+    """Make a version the one that answers, unless it is shown to be worse than the current one."""
     with open_project(name, home, who) as opened:
         opened.versions.promote(version, although_worse=yes)
         found = opened.versions.get(version)
@@ -164,7 +164,7 @@ def review(  # noqa: PLR0913 - each flag is an argument
     home: Home = Path(PROJECTS_FOLDER),
     who: Who = None,
     log: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the review to this log, as predict writes answers.")
+        Path | None, typer.Option(metavar="FILE", help="Write the review to this log; see `predict --log`.")
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -207,7 +207,7 @@ def keep(  # noqa: PLR0913 - each flag is an argument
     who: Who = None,
     json: options.Json = False,
 ) -> None:
-    """Keep the model's answers, so that they can be reviewed; or delete them. Nothing is kept by default."""
+    """Keep the model's answers for review, or delete them. Nothing is kept by default."""
     if days is not None and off:
         raise UsageError("both --days and --off", hint="give one of them")
     if unsure and days is None:

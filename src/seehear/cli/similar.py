@@ -24,7 +24,7 @@ def similar(
     top: Annotated[int | None, typer.Option(metavar="NUMBER", help="How many to find. Unless given, 10.")] = None,
     json: options.Json = False,
 ) -> None:
-    """Find the pictures or recordings that are most similar to one of them, by the model's embedding."""
+    """Find the pictures or recordings that are most similar to one, by the model's embedding."""
     from seehear import api
     from seehear.inputs import gather
 

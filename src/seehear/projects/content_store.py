@@ -128,7 +128,7 @@ class ContentStore:
                 delete(folder)
 
     def publish(self, staging: Staging, files: Iterable[StoredFile]) -> None:
-        """Raises DiskError if the disk refuses."""
+        """Raises DiskError if they cannot be written."""
         try:
             staging.publish(files, self.folder)
         except OSError as error:

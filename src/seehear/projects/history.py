@@ -121,7 +121,7 @@ def undo(connection: Connection, who: str, change_id: int) -> int:
 
 
 def describe_loss(connection: Connection, change_id: int) -> str:
-    """What undoing a change takes away, if that is much: "312 examples"; "" if it is not.
+    """What undoing a change removes, if that is a lot: "312 examples"; "" if it is not.
 
     Much is the kind of answer, without which no example can have one, and MUCH examples or answers.
     """

@@ -106,7 +106,7 @@ def find_place(home: Path, name: str) -> Place:
 def make_place(home: Path, name: str, database: str | None) -> tuple[Place, Description]:
     """A new folder that nobody sees yet, for a project that will be called `name`; `publish` shows it.
 
-    Raises UsageError for a name that cannot be a folder or is taken, SeehearError if the disk refuses.
+    Raises UsageError for a name that cannot be a folder or is taken, SeehearError if it cannot be written.
     """
     if not _is_name(name):
         raise UsageError(f"not a name for a project: {name!r}", allowed=f"1 to {_LONGEST_NAME} printable characters")

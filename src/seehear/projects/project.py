@@ -368,7 +368,7 @@ class Project:
             )
 
     def describe_undo(self, change: int | None = None) -> str:
-        """What undoing a change, by default this person's last one, takes away if that is much; "" if it is not."""
+        """What undoing a change, by default this person's last one, removes if that is a lot; "" if it is not."""
         with self.database.reading() as connection:
             number = history.find_last(connection, self.who) if change is None else change
             return history.describe_loss(connection, number)

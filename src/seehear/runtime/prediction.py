@@ -117,7 +117,7 @@ class Prediction:
         return members | {name: text for name in ("error", "hint") if (text := getattr(self, name))}
 
     def compared_to_json(self) -> dict[str, Any]:
-        """What tells whether inputs drift: their unfamiliarity and input statistics; {} if only parts have them."""
+        """What drift detection compares: unfamiliarity and input statistics; {} if only parts have them."""
         if self.parts:
             return {}
         scores = {sense: keep_digits(score) for sense, score in self.unfamiliarity.items()}

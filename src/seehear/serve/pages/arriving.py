@@ -157,7 +157,7 @@ def _write(file: UploadFile, place: Path, path: str) -> None:
 
 @contextmanager
 def _placing(place: Path, path: str) -> Iterator[Path]:
-    """Where to write a file. Raises UsageError for a path that is no use, SeehearError if the disk refuses the file."""
+    """Where to write a file. Raises UsageError for an unusable path, SeehearError if the file cannot be written."""
     target = place / safe_path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
