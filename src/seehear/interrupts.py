@@ -37,7 +37,7 @@ def install_handlers() -> None:
 
 
 def raise_pending() -> None:
-    """Raises Interrupted if a signal came and the work went on nevertheless."""
+    """Raises Interrupted if a signal came but the work went on."""
     if _received is not None:
         raise Interrupted(_received)
 

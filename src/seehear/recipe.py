@@ -91,7 +91,7 @@ class SelectivePrediction(Frozen):
     wrong_at_most   the target risk: the share of accepted items that may be wrong
     more_held_out   how many more held-out examples would allow the default target risk; None if no number would
     few_groups      the number of speakers, patients or the like among the held-out examples, if it is too small to
-                    tell how much they differ; otherwise 0
+                    show how much they differ; otherwise 0
     """
 
     calibration: dict[str, float] = Field(default={}, max_length=1000)

@@ -282,8 +282,8 @@ def test_any_cell_is_a_finite_number_or_an_input_error(cell):
         ([], "column 'score': contains no answers"),
         (["3"] * 5, "every answer is 3"),
         (["cat", "dog", "1"], "2 of 3 answers are not numbers, such as 'cat'"),
-        (["1e-200", "2e-200"], "numbers from 1e-200 to 2e-200 cannot be told apart"),
-        (["1e300", "-1e300"], "cannot be told apart"),
+        (["1e-200", "2e-200"], "numbers from 1e-200 to 2e-200 cannot be distinguished"),
+        (["1e300", "-1e300"], "cannot be distinguished"),
     ],
 )
 def test_plan_explains_why_scores_cannot_be_learned(cells, words):

@@ -211,7 +211,7 @@ def test_jobs_that_die_again_and_again_fail(project: Project, monkeypatch: pytes
         with pytest.raises(Killed):
             run_job(project, job.id)
     run_job(project, job.id)
-    assert "its process was killed 6 times, perhaps for lack of memory" in project.jobs.get(job.id).error
+    assert "its process was killed 6 times, perhaps because it ran out of memory" in project.jobs.get(job.id).error
 
 
 def test_jobs_take_turns_and_a_dead_one_does_not_block(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

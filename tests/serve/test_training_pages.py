@@ -126,7 +126,7 @@ def test_versions_are_compared_promoted_and_taken_back(
     train(served, project)
     page = get(served, "/p/boards/versions/compare?first=1&second=2")
     assert "Version 2 is not distinguishable from version 1" in page.text
-    assert "Promote version 2 all the same" in page.text
+    assert "Promote version 2 anyway" in page.text
     assert "promoted version 2" in post(served, "/p/boards/versions/promote", version="2").text
     assert models.get("boards").path == project.versions.get(2).path
     assert "rolled back" in post(served, "/p/boards/versions/roll-back").text
@@ -140,7 +140,7 @@ def test_promoting_a_version_that_is_worse_shows_the_comparison_first(
     train(served, project)
     monkeypatch.setattr(comparison, "WORSE", "not distinguishable")
     page = post(served, "/p/boards/versions/promote", version="2")
-    assert "Promote version 2 all the same" in page.text and "One answer takes" in page.text
+    assert "Promote version 2 anyway" in page.text and "One answer takes" in page.text
     assert project.versions.served_number() == 1
     assert "promoted version 2" in post(served, "/p/boards/versions/promote", version="2", sure="yes").text
 

@@ -33,7 +33,7 @@ class Answer(Protocol):
 
     @property
     def alternatives(self) -> Sequence[tuple[Any, float]]:
-        """The next likeliest answers with their probabilities, best first; () for kinds without."""
+        """The next most likely answers with their probabilities, best first; () for kinds without."""
 
     def transform(self, warp: Warp) -> Answer:
         """The answer in warped coordinates."""
@@ -194,7 +194,7 @@ class Decoding(Generic[SpecT, AnswerT]):
 class Auxiliary(Generic[SpecT]):
     """A second column as an extra training target: words spoken, beside a translation. It is never predicted.
 
-    columns   its usual headings, likeliest first
+    columns   its usual headings, most likely first
     target    (cell, spec) -> arrays to add to the target; {} if spec was planned without such a column
     """
 

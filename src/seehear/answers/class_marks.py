@@ -1,4 +1,4 @@
-"""How classes are told apart where they are drawn: each has a colour and a letter or two."""
+"""Marks that distinguish classes in drawings: each has a colour and one or two letters."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     """One kind of answer. A subclass in the `__init__.py` of a folder of its own, beside `draw.py` and `head.py`.
 
     name                  the folder, the table column, the flag and the key in printed results
-    columns               headings that mean this kind, likeliest first
+    columns               headings that mean this kind, most likely first
     senses                the sets of senses that it is tested with
     Spec                  what `plan` learns about a column: classes, unit; saved in the recipe
     supports_mixup        whether two blended examples have a blend of both targets
@@ -103,7 +103,7 @@ class AnswerKind(ABC, Generic[SpecT, AnswerT]):
     # From a cell to a truth and a training target
 
     def check_cell(self, cell: str) -> None:
-        """Raises InputError for a cell that is no truth of this kind, whatever the Spec."""
+        """Raises InputError for a cell that is not a truth of this kind with any Spec."""
 
     @abstractmethod
     def read(self, cell: str, spec: SpecT) -> AnswerT:

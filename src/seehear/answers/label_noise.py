@@ -2,8 +2,8 @@
 
 The given class y is taken for the true one, except that with probability r it is a random other one of the C classes.
 So it is given with probability (1 - r) p(y) + r (1 - p(y)) / (C - 1), where p are the model's probabilities at some
-temperature. The rate r and the temperature are those that make the given classes likeliest; nothing else is chosen. As
-in confident learning (Northcutt et al. 2021, arXiv:1911.00068), the noisy classes alone tell the rate.
+temperature. The rate r and the temperature maximise the likelihood of the given classes; nothing else is chosen. As
+in confident learning (Northcutt et al. 2021, arXiv:1911.00068), the noisy classes alone determine the rate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 LIKELIER = 0.5  # a class is suspected if it is likelier wrong than right
 TEMPERATURES = np.geomspace(0.2, 20.0, 41)
-MOST_RATE = 0.4  # with more wrong classes, models that learned from them tell nothing
+MOST_RATE = 0.4  # with more wrong classes, models trained on them are useless
 EPSILON = 1e-4  # least distance of a confidence from 0 and 1
 STEPS = 50  # of expectation maximisation
 FIRST_RATE = 0.05
@@ -44,7 +44,7 @@ def estimate_label_noise(logits: Array, given: Array) -> LabelNoise:
 
 
 def _fit_rate(of_given: Array, classes: int) -> tuple[float, float]:
-    """The likeliest rate for the probabilities (n,) of the given classes, and its log likelihood."""
+    """The maximum-likelihood rate for the probabilities (n,) of the given classes, and its log likelihood."""
     rate = FIRST_RATE
     for _ in range(STEPS):
         wrong = _posterior(of_given, rate, classes)

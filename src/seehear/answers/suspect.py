@@ -12,7 +12,7 @@ class Suspect(NamedTuple):
     name         what is suspected: label, score, missing box, word
     probability  the estimated probability that the truth is wrong; None where that cannot be estimated
     reason       why, in a few words
-    suggestion   the cell that the models suggest instead; None where only a person can tell
+    suggestion   the cell that the models suggest instead; None if a person must decide
     """
 
     row: int

@@ -1,4 +1,4 @@
-"""CTC beam search: from the log probabilities of each frame to the likeliest token sequences."""
+"""CTC beam search: from the log probabilities of each frame to the most likely token sequences."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class CTCBeamSearch:
             self._frame += 1
 
     def n_best(self, n: int = 1, *, finished: bool) -> list[Hypothesis]:
-        """The n likeliest, best first. `finished`: score them as complete sequences, the end included."""
+        """The n most likely, best first. `finished`: score them as complete sequences, the end included."""
         beams = self._beams
         scores = beams.logp + beams.bonus
         if finished:

@@ -93,7 +93,7 @@ class _Trie:
         states = len(self.children)
         next_state = np.zeros((states, vocabulary), np.int32)  # (S, V)
         backoff = [0] * states  # that longest suffix
-        context = [0] * states  # state of the language model after a prefix, whatever came before it
+        context = [0] * states  # state of the language model after a prefix, for any context before it
         pending = np.zeros(states, np.float32)  # what a prefix has earned and may have to pay back
         counted = np.zeros(states, np.float32)  # what is final if a word ends here
         queue = [0]

@@ -50,7 +50,7 @@ class NGramCounts:
         """Count the n-grams of sentences, using about 100 bytes of memory for each token.
 
         N-grams of more than two tokens that occur less than `min_count` times are dropped: a sentence said once may be
-        private, and hardly helps. Of the others the 65,536 most frequent are kept; among equals, the shortest.
+        private, and barely helps. Of the others the 65,536 most frequent are kept; among equals, the shortest.
         Raises DataError for a token outside the vocabulary.
         """
         _check_size(vocabulary, order)

@@ -11,7 +11,7 @@ PER_DOUBLING = 8  # batch lengths between a length and its double
 def round_up_length(length: int) -> int:
     """Round up to one of eight lengths per doubling: 6 % padding on average.
 
-    Kernels are built anew for each batch length, and only a few of them are cached.
+    Kernels are rebuilt for each batch length, and only a few of them are cached.
     """
     step = max(1, (1 << length.bit_length() - 1) // PER_DOUBLING)
     return -(-length // step) * step

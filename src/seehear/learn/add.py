@@ -43,7 +43,7 @@ from seehear.table.directories import list_visible
 
 FITTING, EXPORTING = "fitting the new classes", "exporting"
 MIN_EXAMPLES = 2  # examples of a new class
-MIN_RECALL = 0.2  # of a new class; below this, it would hardly ever be recognised
+MIN_RECALL = 0.2  # of a new class; below this, it would almost never be recognised
 GOOD_RECALL = 0.5  # below this, `add` asks for more examples
 
 
@@ -51,7 +51,7 @@ def add_classes(bundle: Bundle, data: Path, workspace: Path, listen: Listener) -
     """The recogniser with the classes of `data` added, and the rows that could not be used.
 
     data    a folder with the examples of one class, named like the class; or any table or folder of classes.
-            Examples of known classes help to tell these from the new ones.
+            Examples of known classes help to distinguish these from the new ones.
 
     Raises UsageError if no class can be added to the recogniser, and DataError if there are too few examples, or if a
     new class cannot be recognised unless a known one loses more than MAX_RECALL_LOSS of its recall.
@@ -154,7 +154,7 @@ def _score(head: ExtensibleHead, examples: ClassExamples) -> KnownExamples:
 
 
 def _check(outputs: NewOutputs, held_out: KnownExamples, new: KnownExamples, recipe: Recipe, where: str) -> str:
-    """Describe the new classes. Raises DataError if one would hardly ever be recognised without forgetting others."""
+    """Describe the new classes. Raises DataError if one would almost never be recognised without forgetting others."""
     names = require_extension(ANSWERS[recipe.kind]).names(recipe.answer)
     classes, found = new.examples.classes, outputs.new.argmax(1)
     said = []

@@ -47,7 +47,7 @@ Name = Literal["own", "random"]
 
 
 class Choice(Frozen):
-    """Which of the two networks is kept, and how they compare; None if the held-out examples cannot tell."""
+    """Which of the two networks is kept, and how they compare; None if the held-out examples do not show it."""
 
     kept: Name
     comparison: Comparison | None
@@ -101,7 +101,7 @@ def train_best(
 ) -> tuple[Bundle, tuple[RowProblem, ...]]:
     """Train the recipe, or its alternative if that is better -> the bundle, and the rows that could not be used.
 
-    Raises UsageError if the run in the directory started differently, or if unlabelled examples are of no use to the
+    Raises UsageError if the run in the directory started differently, or if unlabelled examples cannot be used by the
     kind of answer, and the errors of `train`.
     """
     if data.unlabelled is not None:
@@ -179,7 +179,7 @@ def choose(own: Result, random: Result, *, early: bool, listen: Listener) -> Cho
     name: Name = "random" if kept is random else "own"
     then = "is trained further" if early else "is kept"
     if not (math.isfinite(kept.value) and math.isfinite(rejected.value)):
-        listen(Notice(f"the held-out examples do not tell which network is better; the one from {kept.start} {then}"))
+        listen(Notice(f"the held-out examples do not show which network is better; the one from {kept.start} {then}"))
         return Choice(kept=name, comparison=None)
     metric, examples = kept.headline.metric, format_count(kept.examples, "held-out example")
     described = [

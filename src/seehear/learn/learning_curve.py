@@ -1,7 +1,7 @@
 """How much more examples would help: a model is fitted to nested subsets, and the error is extrapolated.
 
 The subsets of each fold are answered on the examples that the fold leaves out, which are the same for all sizes, so
-that chance hits all points alike. See docs/decisions/077-learning-curves.md.
+that chance affects all points equally. See docs/decisions/077-learning-curves.md.
 """
 
 from __future__ import annotations

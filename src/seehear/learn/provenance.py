@@ -1,4 +1,4 @@
-"""Where a model comes from: what it learned from, and what its training took, as far as the system tells."""
+"""Where a model comes from: its training data, and the time and energy of its training if the system reports them."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Unfamiliar:
     """Inputs for which the right answer is "I don't know".
 
     auroc     by sense, of the unfamiliarity score: these inputs against the uncorrupted examples
-    accepted  the share of the inputs that were answered nevertheless
+    accepted  the share of the inputs whose answers were accepted anyway
     """
 
     name: str

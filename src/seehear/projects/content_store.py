@@ -152,7 +152,7 @@ class ContentStore:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[int]:
-    """The descriptor of a new file, which is deleted upon an error."""
+    """The descriptor of a new file, which is deleted on an error."""
     descriptor = -1
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)

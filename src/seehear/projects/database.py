@@ -43,7 +43,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that may write, one at a time; it is committed at the end, or rolled back upon an error.
+        """A transaction that may write, one at a time; it is committed at the end, or rolled back on an error.
 
         Raises SeehearError if another writer holds the database for too long.
         """

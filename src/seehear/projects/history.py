@@ -21,7 +21,7 @@ from seehear.projects.columns import ANSWER
 from seehear.projects.fields import FIELDS, Edit
 from seehear.projects.schema import answers, changes, edits
 
-MUCH = 50  # examples or answers, of which a person is told before they are taken away
+MUCH = 50  # examples or answers: a person is asked before more are removed
 LONGEST_SHOWN, _LONGEST_IN_CONFLICT = 40, 60  # characters of a value in a sentence
 
 

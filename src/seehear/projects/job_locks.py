@@ -1,6 +1,6 @@
 """Locks of training jobs, held by living processes only: a crash frees them.
 
-Whoever starts the process of a job takes its lock, and the process inherits it. If it took the lock itself, others
+The program that starts a job takes its lock, and the process of the job inherits it. If it took the lock itself, others
 would start more processes until it has done so, which takes seconds.
 """
 

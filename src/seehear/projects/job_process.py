@@ -110,7 +110,7 @@ def _begin(project: Project, job: Job, place: JobPlace, writer: ProgressWriter) 
     writer.write({"event": "running", "process": os.getpid()})
     if deaths > MOST_DEATHS:
         hint = "close other programs, or train on smaller files"
-        raise TrainingError(f"its process was killed {deaths} times, perhaps for lack of memory", hint=hint)
+        raise TrainingError(f"its process was killed {deaths} times, perhaps because it ran out of memory", hint=hint)
 
 
 def _save(project: Project, number: int, figures: Record) -> None:

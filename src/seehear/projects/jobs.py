@@ -1,4 +1,4 @@
-"""Training jobs: each training is a process of its own, which goes on when whoever requested it is gone.
+"""Training jobs: each training is a separate process, which goes on when the program that requested it has ended.
 
 The job's row has its options and its progress; its lock says whether its process is alive. Whoever opens the project
 restarts jobs whose process is gone: they resume.
@@ -56,7 +56,7 @@ class Job:
               and `quality`, what was measured last: metric, value, higher_is_better, examples
     error     why it failed, as the command line would say it
     version   the number of the version that it made
-    alive     whether its process lives; a running job without is restarted by whoever opens the project
+    alive     whether its process lives; if not, a running job is restarted when somebody opens the project
     """
 
     id: int

@@ -192,7 +192,7 @@ class Project:
         part: str = "",
         listen: Listener = ignore_events,
     ) -> Added:
-        """Add files, each as one example, with the same answer if one is given. All of them, or none upon an error.
+        """Add files, each as one example, with the same answer if one is given. All or none are added.
 
         Files that cannot be read are left out, as `problems`. For folders, tables and archives see `import_data`.
         """

@@ -10,7 +10,7 @@ REFUSED_WEIGHT = 0.75  # of the mean of what was refused, against that of what w
 
 
 def rank_by_examples(vectors: Array, confirmed: Array, refused: Array) -> Array:
-    """(n,): how similar the vectors (n, F) are to those confirmed (p, F), and unlike those refused (q, F), q may be 0.
+    """(n,): how similar the vectors (n, F) are to those confirmed (p, F) and not to those refused (q, F); q may be 0.
 
     Reference: Rocchio 1971, "Relevance feedback in information retrieval". All vectors have length 1.
     """

@@ -192,7 +192,7 @@ class Review:
     # Figures
 
     def help(self) -> ReviewHelp | None:
-        """What the last reviewed answers brought, and what those that wait may bring; None if it cannot be told yet."""
+        """What the last reviewed answers brought, and what those that wait may bring; None if it is not known yet."""
         for version in self._project.versions.list():
             compared = version.figures.get("compared")
             if compared and compared["reviewed"]:

@@ -75,7 +75,7 @@ def _add(
 ) -> Added:
     """`problems` are those of files that are left out already."""
     with project.database.reading() as connection:
-        _read_cells(connection, common)  # a wrong answer is told before files are read
+        _read_cells(connection, common)  # reports a wrong answer before files are read
         senses = read_senses(connection)
     left_out = list(problems)
     arriving: list[Arriving[str]] = []

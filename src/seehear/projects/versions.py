@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "seehear"  # in the history, what nobody did by hand
 RESTORE = "restore it from a backup, or promote another version"
-PROMOTE_ANYWAY = "to promote it all the same, give --yes (in Python, although_worse=True)"
+PROMOTE_ANYWAY = "to promote it anyway, give --yes (in Python, although_worse=True)"
 SERVED = "served"  # a setting: the number of the version that answers
 
 

@@ -134,7 +134,7 @@ class AnswerLog(Unlogged):
 
 
 def log_answers(log: AuditLog, bundle: Bundle, model: str = "") -> AnswerLog:
-    """What writes the answers of a model.
+    """The log of the answers of a model.
 
     model   the SHA-256 of its file, if that does not hold exactly this bundle
     """
@@ -145,7 +145,7 @@ def log_answers(log: AuditLog, bundle: Bundle, model: str = "") -> AnswerLog:
 def hash_inputs(example: Any) -> list[str]:
     """The SHA-256 of each file of an example, of its bytes in memory, or of the raw numbers of an array or picture.
 
-    Of what cannot be read there is none.
+    What cannot be read has no hash.
     """
     sources = example.values() if isinstance(example, Mapping) else [example]
     return list(dict.fromkeys(filter(None, map(_hash_source, sources))))

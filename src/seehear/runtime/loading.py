@@ -1,4 +1,4 @@
-"""From whatever a caller passes to arrays ready for the graph, or to the errors that explain why not."""
+"""Loads what a caller passes as arrays ready for the graph, or as the errors that explain why not."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def load_example(
 
 
 def read_signal(example: Example, sense: str) -> Array:
-    """Read one sense of an example, without preprocessing. Raises SeehearError, whatever is wrong with it."""
+    """Read one sense of an example, without preprocessing. Raises SeehearError for anything that is wrong with it."""
     if isinstance(example, TableExample) and example.error:
         raise example.error
     source = example.get(sense) if isinstance(example, Mapping) else example

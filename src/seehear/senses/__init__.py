@@ -43,7 +43,7 @@ class Sense(Protocol):
     padding: Literal["constant", "edge"] | None  # mode of numpy.pad in time; None without pitch_s
     Spec: type[BaseModel]
     statistics: Mapping[str, Statistic]  # how to describe the values of `compute_statistics`
-    examiner: Examiner | None  # a capability: tells faults and duplicates of inputs
+    examiner: Examiner | None  # a capability: finds flaws and duplicates of inputs
 
     @property
     def missing_dependency(self) -> str:

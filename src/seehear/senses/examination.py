@@ -25,7 +25,7 @@ class Examination:
     measures     numbers by name, with units in the names
     traits       properties of its file rather than of what it shows, by name: format, size, camera
     personal     kinds of personal data in the file: "a GPS position"
-    fingerprint  what tells whether two inputs are versions of one; None if it is too plain to tell
+    fingerprint  what shows whether two inputs are versions of one; None if it is too plain to compare
     """
 
     grid: Grid

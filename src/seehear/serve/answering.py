@@ -116,7 +116,7 @@ class Answerer:
     async def answer_progressively(
         self, model: ServedModel, example: Any, options: PredictOptions | None = None, *, size: int = 0
     ) -> AsyncGenerator[Prediction, None]:
-        """The answers as `Recogniser.predict_progressively` gives them. Whoever stops asking ends the work.
+        """The answers as `Recogniser.predict_progressively` gives them. A caller that stops iterating ends the work.
 
         Raises UsageError, BusyError, as `answer`.
         """
@@ -216,7 +216,7 @@ class _Lane:
             if isinstance(outcome, BaseException):
                 job.answer.set_exception(outcome)
             else:
-                # Listeners come first: whoever has an answer finds it counted.
+                # Listeners come first, so an answer is counted before the caller gets it.
                 self._tell(Answered(job.model, job.example, outcome, began_s - job.since_s, took_s))
                 job.answer.set_result(outcome)
 

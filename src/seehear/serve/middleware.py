@@ -59,7 +59,7 @@ class SecurityHeaders:
 
 
 class Guard:
-    """Refuses whoever may not ask, by the head of the request. Sets `request.state.person` for the others."""
+    """Refuses requests without access, by their head. Sets `request.state.person` for the others."""
 
     def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
         self._app, self._policy = app, policy

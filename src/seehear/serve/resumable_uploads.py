@@ -224,7 +224,7 @@ def _write(folder: Path, block: bytes, offset: int) -> None:
 
 
 def _flush(folder: Path) -> None:
-    """Have what was written on the disk: before anybody is told that it arrived."""
+    """Flush what was written to the disk, before the client is told that it arrived."""
     with (folder / DATA).open("r+b") as file:
         os.fsync(file.fileno())
 

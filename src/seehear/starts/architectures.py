@@ -15,7 +15,7 @@ from seehear.starts.wav2vec2 import PROJECTION, recognise_wav2vec2
 
 
 def recognise_architecture(tensors: Tensors, folder: Path) -> tuple[Literal["image", "audio"], Mapping[str, Any]]:
-    """The sense and the specification of the encoder; `folder` may hold settings that the shapes do not tell.
+    """The sense and the specification of the encoder; `folder` may hold settings that do not follow from the shapes.
 
     Raises BundleError if no encoder fits the tensors.
     """

@@ -18,7 +18,7 @@ from seehear.starts.state_dict import read_state_dict
 
 
 def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
-    """The first bytes tell the format: the length of a JSON header, an archive or a pickle, or a version number.
+    """The first bytes show the format: the length of a JSON header, an archive or a pickle, or a version number.
 
     An ONNX file has a graph as well as weights, so the file as a whole becomes the one tensor.
     """

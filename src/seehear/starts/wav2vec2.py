@@ -52,7 +52,7 @@ def from_hugging_face_wav2vec2(tensors: Mapping[str, NDArray[Any]]) -> dict[str,
 
 
 def recognise_wav2vec2(tensors: Tensors, folder: Path) -> Mapping[str, Any]:
-    """The specification of the encoder, from its tensors and from CONFIG, which alone tells the heads.
+    """The specification of the encoder, from its tensors and from CONFIG, which gives the number of heads.
 
     Raises BundleError if CONFIG is missing or does not belong to the tensors, or the architecture is another one.
     """

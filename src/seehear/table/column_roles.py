@@ -351,7 +351,7 @@ def _find_heading(cells: pa.Table, others: Sequence[str], kind: KindLike) -> str
 
 
 def _headings_of_kind(others: Sequence[str], kind: KindLike) -> list[str]:
-    """The headings that name this kind, likeliest first."""
+    """The headings that name this kind, most likely first."""
     return _headings_among(others, kind.columns)
 
 

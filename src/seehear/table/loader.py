@@ -41,7 +41,7 @@ def open_table(
     """Open the examples in a file or folder, in any of the layouts in `LAYOUTS`, also inside a tar or zip.
 
     senses_known  all senses there are; `senses` are those to use, by default as many as the kind of answer supports
-    kinds         all kinds of answer, likeliest first; () for a table without answers
+    kinds         all kinds of answer, most likely first; () for a table without answers
     answer        a heading, a kind, or kind:heading, to override what would be inferred
     workspace     a folder for unpacked files, which must last as long as the table
 

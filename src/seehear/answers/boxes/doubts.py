@@ -1,4 +1,4 @@
-"""Two boxes around one object. Reading the table clips boxes that reach beyond their picture and refuses flat ones."""
+"""Finds two boxes around one object. Boxes beyond their picture were clipped, and flat ones rejected, when read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seehear.answers.doubt import Doubt
 from seehear.errors import InputError
 from seehear.geometry import Grid
 
-SAME_IOU = 0.9  # of two boxes around one object: two objects hardly ever lie that close
+SAME_IOU = 0.9  # of two boxes around one object: two objects are almost never that close
 
 
 def find_doubts(cells: Sequence[str], grids: Sequence[Sequence[Grid]]) -> Iterator[Doubt]:

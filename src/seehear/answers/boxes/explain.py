@@ -33,7 +33,7 @@ def list_quantities(answer: Boxes, raw: Arrays, spec: BoxesSpec, calibration: Ma
 
 
 def map_confidence(raw: Arrays, spec: BoxesSpec, calibration: Mapping[str, float]) -> Array:
-    """(h, w): the confidence of the surest box that a cell at each place gives, on the finest grid of the cells."""
+    """(h, w): the highest confidence of a box from a cell at each place, on the finest grid of the cells."""
     confidence = np.array([apply_platt(score, calibration, "box") for score in _sigmoid(raw["logits"].max(1)).tolist()])
     x, y, pitch = raw["cells"].astype(np.float64).T
     finest = pitch.min()

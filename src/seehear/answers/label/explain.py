@@ -17,7 +17,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def list_quantities(answer: Label, raw: Arrays, spec: LabelSpec, calibration: Mapping[str, float]) -> list[Quantity]:
-    """The probabilities of all classes: those of the answer first, then the likeliest."""
+    """The probabilities of all classes: those of the answer first, then the most likely."""
     order = sorted(
         range(len(spec.classes)), key=lambda i: (spec.classes[i] not in answer.names, -answer.probabilities[i])
     )

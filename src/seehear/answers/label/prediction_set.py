@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class LabelSet:
-    """Classes, likeliest first: one of them is right or, if an example may have several, those that it has."""
+    """Classes, most likely first: one of them is right or, if an example may have several, those that it has."""
 
     names: tuple[str, ...]
 

@@ -35,9 +35,9 @@ def list_quantities(answer: Mask, raw: Arrays, spec: MaskSpec, calibration: Mapp
 
 
 def map_confidence(raw: Arrays, spec: MaskSpec, calibration: Mapping[str, float]) -> Array:
-    """(h, w): the probability of the likeliest class of each cell."""
-    surest: Array = softmax(raw["logits"], calibration.get("temperature", 1.0)).max(0)
-    return surest
+    """(h, w): the probability of the most likely class of each cell."""
+    confidence: Array = softmax(raw["logits"], calibration.get("temperature", 1.0)).max(0)
+    return confidence
 
 
 def _measure_class(raw: Arrays, where: Array, i: int, temperature: float) -> float:

@@ -7,7 +7,7 @@ background  the class of pixels in no outline; without it their class is unknown
 outlines    a label for each object, or null where it is unknown, and its region: "polygons" of corners x, y, x, y, … in
             pixels from the upper left, or "rle", COCO's run lengths column by column, as numbers or as COCO's string
 
-Where outlines overlap, the smaller is on top: a cup outlined on a table is not behind it, and files seldom give an
+Where outlines overlap, the smaller is on top: a cup outlined on a table is not behind it, and files rarely give an
 order. (torchvision's references/segmentation/coco_utils.py ignores such pixels; COCO-Stuff has none.) Outlines without
 a label are below all others.
 """

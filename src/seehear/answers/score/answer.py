@@ -125,7 +125,7 @@ def plan(cells: Iterable[str], column: str, auxiliary: Sequence[str] | None = No
         spread = float(values.std())
     if not 0 < spread < math.inf:
         raise DataError(
-            f"numbers from {low:g} to {high:g} cannot be told apart",
+            f"numbers from {low:g} to {high:g} cannot be distinguished",
             where=where,
             hint="write them in another unit",
         )

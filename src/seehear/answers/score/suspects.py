@@ -1,7 +1,7 @@
 """Numbers that are probably wrong: far from what models expect that have not learned from the example.
 
 The difference is normally distributed if the number is right, with a deviation that is estimated from the middle half
-of the differences, which few wrong numbers hardly change; a wrong number is anywhere in the range of all numbers.
+of the differences, which a few wrong numbers barely change; a wrong number is anywhere in the range of all numbers.
 """
 
 from __future__ import annotations

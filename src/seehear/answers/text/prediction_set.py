@@ -20,7 +20,7 @@ NOTHING = ""  # no word at a place
 
 @dataclass(frozen=True)
 class TextSet:
-    """Places in order, each with the words that may have been said there, likeliest first; "" for none."""
+    """Places in order, each with the words that may have been said there, most likely first; "" for none."""
 
     places: tuple[tuple[str, ...], ...]
 

@@ -63,7 +63,7 @@ class WhisperSpec(BaseModel):
 
     @property
     def hotword_tokens(self) -> list[int]:
-        """A list of the hotwords. The decoder takes it for what was said before, and spells the same words alike."""
+        """A list of the hotwords. The decoder treats it as what was said before, and spells words the same way."""
         return self.encode(f"{', '.join(self.hotwords)}.") if self.hotwords else []
 
     @cached_property

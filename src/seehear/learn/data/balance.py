@@ -9,7 +9,7 @@ from seehear.answers import ANSWERS
 from seehear.learn.data.cache import DatasetCache
 from seehear.measure.binning import group_rows
 
-MOST_REPEATED = 10  # times; examples that are repeated more often are learned by heart
+MOST_REPEATED = 10  # times; examples that are repeated more often are memorised
 
 Places = NDArray[np.int64]
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 DIRECTIONS = 64  # at most
 PER_DIRECTION = 4  # examples, and features, at least
-EPSILON = 0.05  # added to standard deviations, so that features that hardly vary, and rounding, do not dominate
+EPSILON = 0.05  # added to standard deviations, so that features that barely vary, and rounding, do not dominate
 TINY = 1e-6  # the least squared distance, and the least variance
 
 

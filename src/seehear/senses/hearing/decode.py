@@ -1,4 +1,4 @@
-"""Decode recordings in blocks, so that memory is bounded whatever length they claim.
+"""Decodes recordings in blocks, so that memory is bounded for any length that they claim.
 
 libsndfile reads uncompressed and lossless formats, and Ogg. libav, if installed, reads the rest and the sound track of
 videos. It also reads mp3, because libsndfile's mp3 decoder writes to stderr.

@@ -130,7 +130,7 @@ class Wav2Vec2(BaseModel):
     channels         of the convolutions
     width            channels of the states
     heads, inner     of a Transformer layer: attention heads, and channels of its feed-forward part
-    position_kernel, position_groups   of the convolution over states that tells positions
+    position_kernel, position_groups   of the convolution over states that encodes positions
     group_norm       whether the first convolution is normalised over time, instead of each one over its channels
     pre_norm         whether a layer normalises its inputs, instead of its sums
     convolution_bias whether convolutions have a bias

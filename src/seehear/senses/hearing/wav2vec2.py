@@ -154,7 +154,7 @@ class Transformer(nn.Module):
 
 
 class Positions(nn.Module):
-    """A grouped convolution over (B, N, D), whose result tells the positions of states."""
+    """A grouped convolution over (B, N, D), whose result encodes the positions of states."""
 
     def __init__(self, size: Wav2Vec2) -> None:
         super().__init__()

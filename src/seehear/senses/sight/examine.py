@@ -41,14 +41,14 @@ _MEAN_STEP = 57.625  # of the luminance table of ITU T.81, annex K.1, which libj
 
 
 def _find_blurred(measures: Measures) -> NDArray[np.bool_]:
-    """Much less fine detail than most, though not for lack of contrast."""
+    """Much less fine detail than most, but not because of low contrast."""
     sharpness = measures["sharpness"]
     found: NDArray[np.bool_] = (sharpness < BLURRED * np.nanmedian(sharpness)) & (measures["contrast"] >= FLAT)
     return found
 
 
 def _find_odd_sizes(measures: Measures) -> NDArray[np.bool_]:
-    """A shape that hardly any other has, far from the usual one."""
+    """A shape that almost no other has, far from the usual one."""
     aspect = np.log(measures["width_px"] / measures["height_px"])
     found: NDArray[np.bool_] = np.abs(aspect - np.nanmedian(aspect)) > np.log(3)
     return found if np.mean(found) < 0.05 else np.zeros_like(found)

@@ -31,7 +31,7 @@ MIRRORED = "mirrored"
 
 
 class Pairs(NamedTuple):
-    """Pairs of pictures, first < second: indices (p,), and whether one is to be mirrored (p,)."""
+    """Pairs of pictures, first < second: indices (p,), and whether one must be mirrored (p,)."""
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
@@ -116,7 +116,7 @@ def _split_frequencies(pictures: NDArray[np.uint8]) -> tuple[Floats, Floats]:
             for start in range(0, len(pictures), AT_ONCE)
         ]
     )  # (n, vertical, horizontal)
-    spectra = _normalise(spectra * np.sqrt(frequency))  # so that they vary about alike: the mean has frequency 0
+    spectra = _normalise(spectra * np.sqrt(frequency))  # so that they vary about equally: the mean has frequency 0
     prior = (frequency > 0) / np.count_nonzero(frequency)
     usual = spectra.sum(0) / (len(spectra) + PRIOR)
     usual[:, 1::2] = 0  # a mirrored picture has these with another sign

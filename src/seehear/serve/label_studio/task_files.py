@@ -27,7 +27,7 @@ SHOWN = 100  # characters of what a task says, in an error
 
 
 def open_task_files(settings: ServeSettings) -> TaskFiles:
-    """Raises UsageError for an address that is none."""
+    """Raises UsageError for an invalid address."""
     host = LabelStudioHost(settings.label_studio, settings.label_studio_token) if settings.label_studio else None
     return TaskFiles(settings.label_studio_files, host, settings.max_upload_bytes)
 

@@ -140,7 +140,7 @@ def _data(place: Path) -> Path:
 def place_file(project: Project, key: str, path: str, file: Path) -> None:
     """Put a file that has been uploaded where it lay in what was dropped. The file itself stays.
 
-    Raises HTTPException for a key that is none, and errors as `_placing`.
+    Raises HTTPException for an invalid key, and errors as `_placing`.
     """
     with _placing(_place(project, key), path) as target:
         target.unlink(missing_ok=True)

@@ -45,7 +45,7 @@ class ShownStretch:
 
 
 def describe_recording(project: Project, example: Example, column: AnswerColumn | None) -> dict[str, Any] | None:
-    """What the page of a recording needs beside what all examples have; None for an example that is none."""
+    """What the page of a recording needs beside what all examples have; None for an example that is not a recording."""
     sense = find_sounding(example)
     if sense is None:
         return None

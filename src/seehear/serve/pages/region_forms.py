@@ -36,7 +36,7 @@ def read_drawing(fields: Fields, kind: DrawnRegions[Any]) -> Drawing:
     """Form fields: drawing (JSON); or else rows of class, marks, and left, top, right, bottom or corners, with the
     numbers of rows to leave out in `remove`; and background. Rows without numbers are skipped.
 
-    Raises UsageError for a drawing that is none, or has no region.
+    Raises UsageError for an invalid drawing, or one without regions.
     """
     drawing = _from_json(fields.last("drawing")) if fields.last("drawing") else _from_rows(fields, kind)
     if fields.last("nothing"):

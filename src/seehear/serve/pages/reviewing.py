@@ -35,7 +35,7 @@ router = page_router()
 KEYS = 9  # classes that have a number key
 MOST_NEW_WORDS = 6  # of a correction, that can be made terms
 TO_COME, BEFORE = 5, 3  # answers shown beside the one that is reviewed
-LEAST_COMPARED = 10  # blind reviews, from which the agreement is told
+LEAST_COMPARED = 10  # blind reviews, before the agreement is shown
 CHOICES, SEVERAL, WORDS, DRAWN, VALUE = "choices", "several", "words", "drawn", "value"  # ways to review an answer
 
 
@@ -75,7 +75,7 @@ class Asked:
 
     @property
     def rivals(self) -> Sequence[Choice]:
-        """The two likeliest classes, if the model is unsure between them."""
+        """The two most likely classes, if the model is unsure between them."""
         known = sorted((each for each in self.choices if each.share), key=lambda each: -(each.share or 0))
         return known[:2] if not self.kept.accepted and len(known) > 1 and self.way == CHOICES else ()
 

@@ -45,7 +45,7 @@ MOST_KEPT_BYTES = 16 << 20  # of a file that was tried, to learn from it
 class ShownAnswer:
     """One answer as the page shows it.
 
-    candidates   what it may be and how sure the model is, likeliest first; one alone for kinds without alternatives
+    candidates   what it may be and how sure the model is, most likely first; one alone for kinds without alternatives
     needed       the confidence from which an answer is accepted; None if none ever is, or if parts are accepted
     previews     addresses and media types
     took_ms      from the arrival of the file

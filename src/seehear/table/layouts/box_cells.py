@@ -2,7 +2,7 @@
 
 Corners are in pixels from the upper left corner of the picture; the second is just outside the box. `"crowd":true`
 marks a box around many objects that were not annotated one by one, `"difficult":true` one that need not be found.
-Whatever is corrected or left out is reported.
+Corrected and left-out boxes are reported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from seehear.table.media import is_valid_text
 from seehear.table.rows import RowProblem
 
 HEADING = "boxes"
-LABELS = (  # headings and keys of an object's class, likeliest first
+LABELS = (  # headings and keys of an object's class, most likely first
     *("label", "class", "class_name", "classname", "category", "category_name", "label_name", "name", "type"),
     *("category_id", "class_id", "label_id"),
 )
