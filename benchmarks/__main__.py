@@ -30,6 +30,7 @@ COMMANDS = (
         "explaining-cells": ("benchmarks.explaining", "cells"),
         "speed": ("benchmarks.speed",),
         "server": ("benchmarks.server",),
+        "server-kills": ("benchmarks.server_kills",),
         "groups": ("benchmarks.groups",),
         "audit-log": ("benchmarks.audit_log",),
         "drift-simulated": ("benchmarks.drift", "simulated"),

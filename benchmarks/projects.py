@@ -1,6 +1,6 @@
 """Projects: importing 20,000 pictures, what a page asks for, and processes that are killed while they write.
 
-    python -m benchmarks.projects [--kills 300] [--server-kills 300] [--folder DIR]
+    python -m benchmarks.projects [--kills 300] [--folder DIR]
 
 Prints one line per figure. The disk matters: every answer waits until it is flushed.
 """
@@ -11,7 +11,6 @@ import argparse
 import resource
 import statistics
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -22,9 +21,7 @@ from unittest.mock import patch
 import numpy as np
 from PIL import Image
 
-import seehear
 from benchmarks.project_kills import kill_writers
-from benchmarks.server_kills import Told, kill_servers
 from seehear.projects import Project, Query
 from seehear.senses import SENSES
 
@@ -36,7 +33,6 @@ REPEATS = 7
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.projects", description=__doc__)
     parser.add_argument("--kills", type=int, default=0, help="kill a writing process so often")
-    parser.add_argument("--server-kills", type=int, default=0, help="kill a server, its workers or jobs so often")
     parser.add_argument("--folder", type=Path, default=None, help="where to make the projects; temporary by default")
     options = parser.parse_args()
     with TemporaryDirectory(dir=options.folder) as folder:
@@ -44,14 +40,12 @@ def main() -> None:
         _compare_decoding(Path(folder))
         if options.kills:
             _kill(Path(folder), options.kills)
-        if options.server_kills:
-            _kill_servers(Path(folder), options.server_kills)
 
 
 def _import_and_query(folder: Path) -> None:
     with Project.create("Many", home=folder / "home", who="anna") as project:
         for part in ("first", "second"):
-            data = _write_pictures(folder / part)
+            data = write_pictures(folder / part)
             before_mb = _peak_mb()
             _say(f"inspect {PICTURES:,} pictures", _timed(partial(project.inspect, data)), "s")
             seconds = _timed(partial(project.import_data, data))
@@ -100,25 +94,7 @@ def _kill(folder: Path, kills: int) -> None:
     _say(f"changes answered before {len(answered)} kills, all there afterwards", sum(answered), "")
 
 
-def _kill_servers(folder: Path, kills: int) -> None:
-    """Trainings are handmade; what they make is a model that was trained for a few steps."""
-    pictures = _write_pictures(folder / "for model", 40)
-    model = folder / "boards.seehear"
-    seehear.train(pictures, model, steps=5)
-    Project.create("Boards", answer="label", home=folder / "served").close()
-    with Project.open("boards", home=folder / "served") as project:
-        project.import_data(pictures)
-    killed: Counter[str] = Counter()
-    told = Told()
-    for victim in kill_servers(folder / "served", model, kills, seed=1, told=told):
-        killed[victim] += 1
-    said = ", ".join(f"{number} {victim}s" for victim, number in killed.items())
-    _say(f"requests answered before {kills} kills ({said}), none lost", told.answers, "")
-    _say("  files added, all there and whole", len(told.files), "")
-    _say("  trainings requested, all done", len(told.trainings), "")
-
-
-def _write_pictures(folder: Path, count: int = PICTURES) -> Path:
+def write_pictures(folder: Path, count: int = PICTURES) -> Path:
     """Folders of classes, with photographs of noise that differ."""
     random = np.random.default_rng()
     for number in range(count):

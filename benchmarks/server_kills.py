@@ -1,8 +1,15 @@
 """Kills a server, its decoding workers and its training jobs again and again, while files are uploaded, models trained
-and promoted, and checks that nothing that was answered is lost, that nothing is damaged, and that all resumes."""
+and promoted, and checks that nothing that was answered is lost, that nothing is damaged, and that all resumes.
+
+    python -m benchmarks.server_kills [--kills 300] [--folder DIR]
+
+It stops at the first fault and says what it is. Trainings are handmade: what they make is a model that was trained for
+a few steps.
+"""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import http.client
 import json
@@ -21,12 +28,17 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlencode, urlsplit
 
 import sqlalchemy as sa
 from PIL import Image
 
+import seehear
 from benchmarks import handmade_job
+from benchmarks.machine import pace
+from benchmarks.projects import write_pictures
+from benchmarks.results import Figure, record
 from seehear.projects import Project, jobs
 from seehear.projects.schema import jobs as job_table
 
@@ -35,6 +47,43 @@ PATIENCE_S = 120.0  # for a server to start, and for an answer
 AT_END_S = 600.0  # for the last trainings
 VICTIMS = ("server", "job", "worker")
 _CONTEXT = multiprocessing.get_context("forkserver")  # which loads the modules only once
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.server_kills", description=__doc__)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to make the project: on a disk")
+    parser.add_argument("--data", help="not used")
+    options = parser.parse_args()
+    before = pace()
+    with TemporaryDirectory(dir=options.folder) as folder:
+        killed, told = _kill_in(Path(folder), options.kills)
+    victims = ", ".join(f"{number} {victim}s" for victim, number in sorted(killed.items()))
+    figures = [
+        Figure(
+            "kills after which nothing was lost or damaged, and all resumed", killed.total(), at_least=options.kills
+        ),
+        Figure("requests answered", told.answers),
+        Figure("files that were in, all there and whole", len(told.files)),
+        Figure("trainings requested, all done", len(told.trainings)),
+    ]
+    note = f"kill -9 of {victims}, at random moments of writes, uploads and trainings"
+    record("server-kills", note, figures, before=before, after=pace())
+
+
+def _kill_in(folder: Path, kills: int) -> tuple[Counter[str], Told]:
+    """What was killed how often, and what clients were told."""
+    pictures = write_pictures(folder / "for model", 40)
+    model = folder / "boards.seehear"
+    seehear.train(pictures, model, steps=5)
+    with Project.create("Boards", answer="label", home=folder / "served") as project:
+        project.import_data(pictures)
+    killed: Counter[str] = Counter()
+    told = Told()
+    for victim in kill_servers(folder / "served", model, kills, seed=1, told=told):
+        killed[victim] += 1
+        print(f"{killed.total()}: {victim}, {told.answers} requests answered", flush=True)
+    return killed, told
 
 
 @dataclass
@@ -291,3 +340,7 @@ def _digest(content: bytes) -> str:
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise AssertionError(otherwise)
+
+
+if __name__ == "__main__":
+    main()
