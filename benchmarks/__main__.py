@@ -31,6 +31,8 @@ COMMANDS = (
         "speed": ("benchmarks.speed",),
         "server": ("benchmarks.server",),
         "server-kills": ("benchmarks.server_kills",),
+        "similar-pictures": ("benchmarks.similar", "pictures"),
+        "similar-sounds": ("benchmarks.similar", "sounds"),
         "groups": ("benchmarks.groups",),
         "audit-log": ("benchmarks.audit_log",),
         "drift-simulated": ("benchmarks.drift", "simulated"),

@@ -1,7 +1,7 @@
 """Find more like this: how much of what is found is right, and how long a search takes.
 
     python -m benchmarks.similar pictures [--count 10000] [--queries 100]
-    python -m benchmarks.similar sounds [--minutes 50] [--queries 100]
+    python -m benchmarks.similar sounds [--minutes 60] [--queries 100]
 
 pictures   photos of CIFAR-10, searched by the pretrained encoder: the first 20, and the next 20 after one and
            after two rounds of marking what is right
@@ -22,31 +22,35 @@ import numpy as np
 import soundfile
 
 from benchmarks.data import DATA, SEED, SPEAKERS, Store, fsdd_rows
+from benchmarks.machine import pace
+from benchmarks.results import Figure, record
 from seehear.encoders import load_pretrained_encoder
 from seehear.projects import Candidate, Project
 from seehear.projects.similar import SimilaritySearch, search_similar
 
 FIRST = 20
 ROUNDS = 3
-PAUSE_S = (0.3, 1.0)  # between two digits
+PAUSE_S = (0.3, 2.0)  # between two digits
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.similar", description=__doc__)
     parser.add_argument("part", choices=("pictures", "sounds"))
     parser.add_argument("--count", type=int, default=10_000, help="pictures to search")
-    parser.add_argument("--minutes", type=float, default=50.0, help="of sound to search")
+    parser.add_argument("--minutes", type=float, default=60.0, help="of sound to search")
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--data", type=Path, default=DATA)
     options = parser.parse_args()
+    before, store = pace(), Store(options.data)
     with TemporaryDirectory() as folder, Project.create("Search", answer="label", home=folder) as project:
         if options.part == "pictures":
-            _search_pictures(project, Store(options.data), options.count, options.queries)
+            note, figures = _search_pictures(project, store, options.count, options.queries)
         else:
-            _search_sounds(project, Store(options.data), 60 * options.minutes, options.queries)
+            note, figures = _search_sounds(project, store, 60 * options.minutes, options.queries)
+    record(f"similar-{options.part}", f"{note}; {options.queries} queries", figures, before=before, after=pace())
 
 
-def _search_pictures(project: Project, store: Store, count: int, queries: int) -> None:
+def _search_pictures(project: Project, store: Store, count: int, queries: int) -> tuple[str, list[Figure]]:
     random = np.random.default_rng(SEED)
     given = store.unpacked("cifar10")
     files = sorted(path for path in (given / "train").rglob("*.*") if path.is_file())
@@ -56,18 +60,19 @@ def _search_pictures(project: Project, store: Store, count: int, queries: int) -
     asked = sorted(path for path in (given / "test").rglob("*.*") if path.is_file())
     encoder = load_pretrained_encoder(("image",))
     first = search_similar(project, asked[0], encoder=encoder)
-    _say(f"compare {len(labels):,} pictures, once", _timed(first.compute), "s")
+    computed_s = _timed(first.compute)
     took, shares = [], np.zeros(ROUNDS)
     for path in (asked[i] for i in random.permutation(len(asked))[:queries]):
         search = search_similar(project, path, encoder=encoder)
         took.append(_timed(search.rank))
         shares += _precision_by_round(search, lambda each: labels[each.example or 0], path.parent.name)
     chance = np.mean([list(labels.values()).count(name) / len(labels) for name in set(labels.values())])
-    _say("search again, median", 1000 * float(np.median(took)), "ms")
-    _report(shares / queries, float(chance))
+    note = f"{len(labels):,} photos of CIFAR-10, none of which has an answer, searched by photos of its test set"
+    once = Figure("comparing all pictures, once", computed_s, "s")
+    return note, [once, *_figures(shares / queries, float(chance), took)]
 
 
-def _search_sounds(project: Project, store: Store, longest_s: float, queries: int) -> None:
+def _search_sounds(project: Project, store: Store, longest_s: float, queries: int) -> tuple[str, list[Figure]]:
     random = np.random.default_rng(SEED)
     rows, audio = fsdd_rows(store), store.unpacked("fsdd")
     searched = [row for row in rows if row["speaker"] != SPEAKERS[0]]
@@ -84,10 +89,13 @@ def _search_sounds(project: Project, store: Store, longest_s: float, queries: in
         computed_s += _timed(search.compute)
         took.append(_timed(search.rank))
         shares += _precision_by_round(search, lambda each: _heard(each, spoken), row["label"])
-    _say(f"compare {seconds / 60:.0f} minutes of sound, once for each length of window", computed_s, "s")
-    _say("search again, median", 1000 * float(np.median(took)), "ms")
     covered = sum(end_s - start_s for start_s, end_s, _ in spoken) / seconds
-    _report(shares / queries, covered / 10)
+    note = (
+        f"{len(spoken):,} spoken digits joined with pauses into one recording of {seconds / 60:.0f} minutes, searched "
+        "by digits of a speaker who is not in it"
+    )
+    once = Figure("comparing the recording, once for each length of window", computed_s, "s")
+    return note, [once, *_figures(shares / queries, covered / 10, took)]
 
 
 def _join(
@@ -131,21 +139,24 @@ def _precision_by_round(search: SimilaritySearch, label_of: Callable[[Candidate]
     return np.array(shares)
 
 
-def _report(shares: Any, chance: float) -> None:
-    for number, share in enumerate(shares):
-        after = "the first query" if not number else f"{number} round{'s' * (number > 1)} of marking"
-        _say(f"right among {FIRST}, after {after}", 100 * share, "%")
-    _say("by chance", 100 * chance, "%")
+def _figures(shares: Any, chance: float, took_s: Sequence[float]) -> list[Figure]:
+    """shares   (ROUNDS,), the mean over the queries"""
+    rounds = ("the first query", *(f"{number} round{'s' * (number > 1)} of marking" for number in range(1, ROUNDS)))
+    found = [
+        Figure(f"right among {FIRST}, after {after}", float(each), "%")
+        for after, each in zip(rounds, shares, strict=True)
+    ]
+    return [
+        *found,
+        Figure("right by chance", chance, "%"),
+        Figure("a search, median", 1000 * float(np.median(took_s)), "ms"),
+    ]
 
 
 def _timed(work: Callable[[], object]) -> float:
     began_s = time.perf_counter()
     work()
     return time.perf_counter() - began_s
-
-
-def _say(what: str, number: float, unit: str) -> None:
-    print(f"{what:60} {number:9.1f} {unit}", flush=True)
 
 
 if __name__ == "__main__":
