@@ -16,6 +16,7 @@ from seehear import api
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.files import write_atomically
 from seehear.folders import claim_folder, empty_folder, remove_folder
+from seehear.projects import jobs
 from seehear.projects.job_process import main
 from seehear.run_files import CHECKPOINT, MANIFEST
 
@@ -42,4 +43,5 @@ def train(_table: Path, out: Path, *, resume: bool, listen: Listener, **_options
 
 if __name__ == "__main__":
     api.train = train  # type: ignore[assignment]
+    jobs.PROCESS = "benchmarks.handmade_job"  # it restarts those that were killed, which are handmade too
     main()
