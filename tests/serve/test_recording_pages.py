@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 import scribe
+import tiny
 from made_projects import add_version
 from reading_html import Element, find_inline, read_html
 from seehear.errors import UsageError
 from seehear.projects import Project
 from seehear.serve.pages.times import format_clock, parse_clock
-from serving import client, picture_file, sound_file
+from serving import burst_file, client, picture_file, sound_file
 
 ADDRESS = "/p/birds/teach/1"
 
@@ -186,3 +187,94 @@ def test_a_version_proposes_words_that_are_not_stored(home: Path) -> None:
 
 def test_labels_are_not_proposed_as_words(served: TestClient) -> None:
     assert "there is no version yet" in read_html(served.get(f"{ADDRESS}/proposal").text).text
+
+
+@pytest.fixture
+def proposing(home: Path) -> Iterator[TestClient]:
+    """A version that tells bright from dark sounds, and a recording with bursts of sound at 1, 5 and 70 seconds."""
+    with client(projects=home) as opened:
+        opened.post("/new", data={"name": "Birds", "answer": "label", "senses": "audio"})
+        for kind in ("bright", "dark"):
+            opened.post("/p/birds/teach/kind", data={"name": kind})
+        file = burst_file(1, 5, 70, seconds=90)
+        opened.post("/p/birds/teach/files", files={"file": ("pond.wav", file)})
+        with Project.open("birds", home=home) as project:
+            add_version(project, 1, tiny.bundle("audio"), {"coverage": 0.9, "accepted_error": 0.04})
+            project.versions.promote(1)
+        yield opened
+
+
+def proposals(page: Element) -> list[tuple[str, ...]]:
+    """(from, to, what it is) of each proposed row."""
+    found = []
+    for row in page.all("tr"):
+        if "data-proposed" in row.attributes:
+            times = [each.attributes["value"] for each in row.all("input", type="text")]
+            found.append((*times, *(each.text for each in row.all("option") if "selected" in each.attributes)))
+    return found
+
+
+def test_a_version_proposes_stretches_that_are_not_stored(proposing: TestClient, home: Path) -> None:
+    page = read_html(proposing.get(f"{ADDRESS}?propose=true").text)
+    assert not find_inline(page)
+    assert proposals(page) == [("0:00.90", "0:01.60", "bright"), ("0:04.90", "0:05.60", "bright")]
+    assert "Of 100 stretches that it accepted on recordings that were put aside, about 96 were right" in page.text
+    (later,) = (each for each in page.all("a") if "data-later" in each.attributes)
+    page = read_html(proposing.get(later.attributes["href"]).text)
+    assert proposals(page) == [("1:09.90", "1:10.60", "bright")]
+    assert not [each for each in page.all("a") if "data-later" in each.attributes]
+    with Project.open("birds", home=home) as project:
+        assert not project.recordings.stretches(1)
+
+
+def test_proposals_are_accepted_corrected_and_rejected(proposing: TestClient, home: Path) -> None:
+    rows = {"start": ["0:00.90", "0:04.90"], "end": ["0:01.60", "0:05.60"], "answer": ["bright", "dark"]}
+    accepted = proposing.post(f"{ADDRESS}/stretches/accept", data={**rows, "only": "1", "propose": "true"})
+    page = read_html(accepted.text)
+    assert stretches(page) == [("0:04.90", "0:05.60", "dark")]
+    assert proposals(page) == [("0:00.90", "0:01.60", "bright")], "what was accepted is not proposed again"
+    refused = proposing.post(f"{ADDRESS}/stretches/accept", data={**rows, "reject": ["0", "1"]})
+    assert "no stretch is accepted" in read_html(refused.text).text
+    rows = {"start": ["0:00.90", "1:09.90"], "end": ["0:01.60", "1:10.60"], "answer": ["bright", "bright"]}
+    proposing.post(f"{ADDRESS}/stretches/accept", data=rows)
+    with Project.open("birds", home=home) as project:
+        found = project.recordings.stretches(1)
+        assert [each.answers["label"] for each in found] == ["bright", "dark", "bright"]
+        assert project.history(limit=1)[0].what.startswith("added 2 examples of pond.wav"), "all is one change"
+
+
+def test_what_it_is_unsure_of_is_only_shown_when_asked_for(proposing: TestClient, home: Path) -> None:
+    with Project.open("birds", home=home) as project:
+        doubtful = tiny.bundle("audio", ood_threshold={"audio": -1.0})
+        add_version(project, 2, doubtful)
+        project.versions.promote(2)
+    page = read_html(proposing.get(f"{ADDRESS}?propose=true").text)
+    assert not proposals(page)
+    assert "It is unsure of 2 more stretches" in page.text
+    page = read_html(proposing.get(f"{ADDRESS}?propose=true&unsure=true").text)
+    assert proposals(page) == [("0:00.90", "0:01.60"), ("0:04.90", "0:05.60")]
+    rows = {"start": "0:00.90", "end": "0:01.60", "answer": "", "only": "0"}
+    refused = proposing.post(f"{ADDRESS}/stretches/accept", data=rows)
+    assert "a stretch without a kind" in read_html(refused.text).text
+
+
+@pytest.mark.parametrize(
+    ("begin", "words"),
+    (("x", "begin: 'x'"), ("9:99:99:99", "begin: '9:99:99:99'")),
+)
+def test_a_script_is_told_what_is_no_time(proposing: TestClient, begin: str, words: str) -> None:
+    answered = proposing.get(f"{ADDRESS}/stretches/proposals?begin={begin}", headers={"HX-Request": "true"})
+    assert answered.status_code == 400
+    assert words in answered.text or words in read_html(answered.text).text
+
+
+def test_beyond_its_end_a_recording_has_no_proposals(proposing: TestClient) -> None:
+    (rows,) = read_html(proposing.get(f"{ADDRESS}/stretches/proposals?begin=5:00").text).all("tbody")
+    assert not rows.all("tr")
+    assert float(rows.attributes["data-until"]) >= float(rows.attributes["data-duration"])
+
+
+def test_without_a_version_nothing_is_proposed(served: TestClient) -> None:
+    page = read_html(served.get(f"{ADDRESS}?propose=true").text)
+    assert "Once a version is trained, it can propose stretches" in page.text
+    assert served.get(f"{ADDRESS}/stretches/proposals").status_code == 400

@@ -17,7 +17,7 @@ from browsing import Browser, browsing
 from made_projects import add_version
 from seehear.projects import Project
 from seehear.runtime.bundle import Bundle
-from serving import sound_file
+from serving import burst_file, sound_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 RATE_HZ = 48_000
@@ -106,6 +106,39 @@ def mark_stretches(browser: Browser, home: Path, number: int) -> None:
     with Project.open("birds", home=home) as project:
         (stretch,) = project.recordings.stretches(number)
         assert stretch.answers == {"label": "dark"}
+
+
+def test_stretches_are_proposed_accepted_corrected_and_rejected_by_keys(browser: Browser, home: Path) -> None:
+    make_project(home, "label", "audio", "bright", "dark")
+    with Project.open("birds", home=home) as project:
+        project.add_uploads([("pond.wav", [burst_file(1, 5, 9, 30, 70, seconds=90)])])
+    promote(home, tiny.bundle("audio"))
+    browser.open("/p/birds/teach/1")
+    browser.wait_for("1:30.00 long")
+    browser.press_keys("s")
+    browser.wait_for("It has listened to all of it.")
+    browser.wait_for("5 proposals")
+    assert len(browser.all(".wave .mark.proposed")) == 4, "the first minute is shown"
+    browser.check()
+    browser.press_keys("n", "y")
+    browser.wait_for("added 1 example of pond.wav")
+    browser.wait_for("4 proposals")
+    browser.press_keys("2")
+    browser.wait_for("3 proposals")
+    browser.press_keys("x")
+    browser.wait_for("Take back the 1 rejected")
+    browser.press_keys("]", Keys.ARROW_RIGHT, "a")
+    browser.wait_for("added 2 examples of pond.wav")
+    browser.find("[data-take-back]").click()
+    browser.wait_for("1 proposal")
+    with Project.open("birds", home=home) as project:
+        found = [(each.span_s, each.answers["label"]) for each in project.recordings.stretches(1)]
+    assert found == [
+        ((0.9, 1.6), "bright"),
+        ((4.9, 5.6), "dark"),
+        ((29.9, 30.61), "bright"),
+        ((69.9, 70.6), "bright"),
+    ]
 
 
 def test_what_is_said_is_proposed_corrected_and_heard_live(browser: Browser, home: Path) -> None:

@@ -52,3 +52,13 @@ def sound_file(loudness: float = 0.9, seconds: float = 0.5) -> bytes:
     file = BytesIO()
     soundfile.write(file, np.full(round(16_000 * seconds), loudness, np.float32), 16_000, format="WAV")
     return file.getvalue()
+
+
+def burst_file(*starts_s: float, seconds: float) -> bytes:
+    """A WAV with half a second of loud sound at these times, and silence otherwise."""
+    samples = np.zeros(round(16_000 * seconds), np.float32)
+    for start_s in starts_s:
+        samples[round(16_000 * start_s) : round(16_000 * (start_s + 0.5))] = 0.9
+    file = BytesIO()
+    soundfile.write(file, samples, 16_000, format="WAV")
+    return file.getvalue()

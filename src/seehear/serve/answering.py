@@ -113,6 +113,16 @@ class Answerer:
         """
         return await asyncio.wrap_future(self._put(_Job(model, example, options or PredictOptions()), size))
 
+    async def answer_patiently(
+        self, model: ServedModel, example: Any, options: PredictOptions | None = None, *, size: int = 0
+    ) -> Prediction:
+        """As `answer`, but waits while too many requests wait: for one of many questions of the same person."""
+        while True:
+            try:
+                return await self.answer(model, example, options, size=size)
+            except BusyError as busy:
+                await asyncio.sleep(busy.retry_after_s)
+
     async def answer_progressively(
         self, model: ServedModel, example: Any, options: PredictOptions | None = None, *, size: int = 0
     ) -> AsyncGenerator[Prediction, None]:

@@ -19,6 +19,7 @@ from seehear.serve.pages import (
     model,
     project_settings,
     proposing,
+    proposing_stretches,
     reviewing,
     teaching,
     training,
@@ -31,7 +32,7 @@ from seehear.serve.pages.routing import add_page_errors
 
 PAGES = (
     *(api_docs, home, creating, demonstrating),
-    *(teaching, arriving, finding, marking, proposing, drawing, answering_examples),
+    *(teaching, arriving, finding, marking, proposing, proposing_stretches, drawing, answering_examples),
     *(checking, training, trying, live, reviewing, versions, model, project_settings),
 )
 

@@ -13,13 +13,14 @@ from seehear.projects import Project
 from seehear.projects.columns import AnswerColumn
 from seehear.projects.examples import Example, Query
 from seehear.serve.answering import BusyError
-from seehear.serve.pages import drawing
+from seehear.serve.pages import drawing, proposing_stretches
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.drawing import Proposals
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.marking import describe_recording
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.playing import play
+from seehear.serve.pages.proposing_stretches import NOTHING_HEARD, Heard
 from seehear.serve.pages.routing import page_router
 from seehear.serve.refusals import refuse_error
 
@@ -33,17 +34,31 @@ class Unsaved(NamedTuple):
     error: SeehearError
 
 
+class Beside(NamedTuple):
+    """What a page shows beside an example.
+
+    done     the id of the last change; 0 for none
+    chosen   the id of the stretch that was just marked; 0 for none
+    """
+
+    done: int = 0
+    chosen: int = 0
+    heard: Heard = NOTHING_HEARD
+    unsaved: Unsaved | None = None
+
+
 @router.get("/p/{slug}/teach/{number}")
 async def show(
     request: Request, slug: str, number: int, done: int = 0, chosen: int = 0, propose: bool = False
 ) -> Response:
     """chosen: the stretch of a recording that was just marked. propose: also what the version that answers would draw
-    on a picture."""
+    on a picture, or hears in a recording."""
     project = find_project(request, slug)
     example = await asyncio.to_thread(project.example, number)
     column = await asyncio.to_thread(project.answer_column)
     if column is None or column.kind.regions is None:
-        return await asyncio.to_thread(_show, request, project, column, example, done=done, chosen=chosen)
+        heard = await proposing_stretches.propose(request, project, column, example) if propose else NOTHING_HEARD
+        return await asyncio.to_thread(_show, request, project, column, example, Beside(done, chosen, heard))
     proposed = Proposals()
     if propose:
         try:
@@ -58,11 +73,9 @@ def _show(
     project: Project,
     column: AnswerColumn | None,
     example: Example,
-    *,
-    done: int = 0,
-    chosen: int = 0,
-    unsaved: Unsaved | None = None,
+    beside: Beside,
 ) -> Response:
+    unsaved, done = beside.unsaved, project.change(beside.done)
     heading = "" if column is None else column.heading
     cell = example.answers.get(heading, "")
     following = project.examples(Query(after=example.id, answered=False), limit=1)
@@ -80,8 +93,9 @@ def _show(
         writable=column is not None and column.kind.spatial is None,
         following=following[0].id if following else None,
         changes=project.history(example=example.id, limit=20),
-        **({"done": project.change(done)} if recording is None else {"marked": project.change(done), **recording}),
-        chosen=chosen or example.id,
+        **({"done": done} if recording is None else {"marked": done, **recording}),
+        chosen=beside.chosen or example.id,
+        heard=beside.heard,
     )
 
 
@@ -97,7 +111,8 @@ async def answer(request: Request, slug: str, number: int) -> Response:
     except SeehearError as error:
         column = await asyncio.to_thread(project.answer_column)
         example = await asyncio.to_thread(project.example, number)
-        page = await asyncio.to_thread(_show, request, project, column, example, unsaved=Unsaved(given, error))
+        beside = Beside(unsaved=Unsaved(given, error))
+        page = await asyncio.to_thread(_show, request, project, column, example, beside)
         page.status_code = refuse_error(request.url.path, error).status_code
         return page
     return RedirectResponse(f"{project_address(slug)}/teach/{fields.number('next') or number}?done={change or 0}", 303)

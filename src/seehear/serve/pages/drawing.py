@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fastapi import Request
@@ -13,7 +13,7 @@ from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from seehear.amounts import format_count, pluralise
+from seehear.amounts import format_count
 from seehear.answers.class_marks import ClassMark, mark_classes
 from seehear.answers.regions import Drawing, DrawnRegions, Region
 from seehear.errors import InputError, UsageError
@@ -27,6 +27,7 @@ from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.fields import Fields, read_fields
 from seehear.serve.pages.open_projects import find_project, find_served, project_address
 from seehear.serve.pages.picture_strip import find_at, find_strip
+from seehear.serve.pages.proposing import describe_precision
 from seehear.serve.pages.region_forms import read_drawing
 from seehear.serve.pages.rendering import wants_json
 from seehear.serve.pages.routing import page_router
@@ -165,7 +166,7 @@ async def propose(request: Request, project: Project, column: AnswerColumn, exam
         raise InputError(prediction.error or "no answer", where=example.name)
     regions = [each for each in _regions_of(column).predicted(prediction.answer) if each.label != background]
     doubts = "" if prediction.accepted else f"About this picture it is unsure: {prediction.reason}."
-    measured = _how_often_right(column.kind.item, {} if version is None else version.figures)
+    measured = describe_precision(column.kind.item, "pictures", {} if version is None else version.figures)
     return Proposals(regions, " ".join(filter(None, (measured, doubts))))
 
 
@@ -212,14 +213,6 @@ def _regions_of(column: AnswerColumn) -> DrawnRegions[Any]:
 def _class_names(project: Project, regions: Sequence[Region]) -> list[str]:
     """The classes of the project, in their order, and those that only these regions have."""
     return list(dict.fromkeys([*project.classes(), *(each.label for each in regions if each.label is not None)]))
-
-
-def _how_often_right(noun: str, figures: Mapping[str, Any]) -> str:
-    """From what was measured on held-out examples when the version was trained."""
-    if not figures.get("coverage"):
-        return ""
-    right = round(100 * (1 - figures["accepted_error"]))
-    return f"Of 100 {pluralise(noun)} that it accepted on pictures that were put aside, about {right} were right."
 
 
 def _to_script(

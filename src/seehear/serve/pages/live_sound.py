@@ -12,10 +12,9 @@ import numpy as np
 from seehear.answers.text.answer import Text
 from seehear.answers.text.word import Word
 from seehear.runtime.options import PredictOptions
-from seehear.runtime.prediction import Prediction
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import RATE_HZ
-from seehear.serve.answering import Answerer, BusyError
+from seehear.serve.answering import Answerer
 from seehear.serve.live_session import HeardSegment, LiveSession, Samples
 from seehear.serve.models import ServedModel
 from seehear.serve.pages.rendering import render_fragment
@@ -112,18 +111,12 @@ class WindowHearing:
     async def _answer(self) -> str:
         self._new, sound = 0, self._window
         began_s = time.perf_counter()
-        prediction = await self._ask({HEARING.name: (sound, RATE_HZ)}, size=2 * len(sound))
+        example = {HEARING.name: (sound, RATE_HZ)}
+        prediction = await self._answerer.answer_patiently(self._model, example, self._options, size=2 * len(sound))
         took_ms = round(1000 * (time.perf_counter() - began_s))
         return render_fragment(
             "live_window.html", shown=describe_answer(self._model, prediction, took_ms), seconds=len(sound) / RATE_HZ
         )
-
-    async def _ask(self, example: Mapping[str, Any], size: int) -> Prediction:
-        while True:
-            try:
-                return await self._answerer.answer(self._model, example, self._options, size=size)
-            except BusyError as busy:
-                await asyncio.sleep(busy.retry_after_s)
 
 
 def _mark(segment: HeardSegment, words: Sequence[Word]) -> list[tuple[str, str]]:

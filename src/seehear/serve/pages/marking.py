@@ -22,6 +22,7 @@ from seehear.serve.pages.fields import Fields, read_fields
 from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.playing import can_play
 from seehear.serve.pages.proposing import can_propose, is_quick
+from seehear.serve.pages.proposing_stretches import can_propose_stretches
 from seehear.serve.pages.rendering import wants_json
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.static_files import FOREVER_PRIVATE
@@ -60,6 +61,7 @@ def describe_recording(project: Project, example: Example, column: AnswerColumn 
         "classes": project.classes(),
         "proposes": can_propose(project, column),
         "quick": is_quick(example),
+        "can_propose": can_propose_stretches(project, column),
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
 
+from seehear.amounts import pluralise
 from seehear.errors import UsageError
 from seehear.projects import Project
 from seehear.projects.columns import AnswerColumn
@@ -31,6 +33,14 @@ def can_propose(project: Project, column: AnswerColumn | None) -> bool:
 def is_quick(example: Example) -> bool:
     """Whether a proposal is written as soon as somebody opens the page; for long recordings, only when they ask."""
     return all(file.size_bytes <= LONG_BYTES for file in example.inputs.values())
+
+
+def describe_precision(noun: str, inputs: str, figures: Mapping[str, Any]) -> str:
+    """How often what a version accepted was right, as measured on held-out examples when it was trained."""
+    if not figures.get("coverage"):
+        return ""
+    right = round(100 * (1 - figures["accepted_error"]))
+    return f"Of 100 {pluralise(noun)} that it accepted on {inputs} that were put aside, about {right} were right."
 
 
 @router.get("/p/{slug}/teach/{number}/proposal")

@@ -1,5 +1,5 @@
-// <sh-wave>: a recording as a waveform, with the stretches of the table #stretches. Each row of that table is a form, and
-// all that is done here is done by filling in and sending one of these forms.
+// <sh-wave>: a recording as a waveform, with the stretches of the table #stretches and the proposed ones of #proposals.
+// Each row of these tables has a form, and all that is done here is done by filling in and sending one of these forms.
 
 import { fromClock, toClock } from "./clock.js";
 import { drawPeaks } from "./peaks.js";
@@ -14,17 +14,27 @@ const SEND_AFTER_MS = 700; // of no more changes by keys
 const DRAG_PX = 4;
 const SPEEDS = [1, 0.75, 0.5];
 
-// One row of the table: a stretch, or the one to be added.
+const ROWS = "tr[data-stretch]";
+
+// One row of a table: a stretch, a proposed one, or the one to be added.
 class Row {
   constructor(element) {
     this.element = element;
-    this.form = element.querySelector("form");
     [this.from, this.to] = ["start", "end"].map((name) => element.querySelector(`[name=${name}]`));
     this.answer = element.querySelector("[name=answer]");
   }
 
+  // "" if it is not stored.
   get id() {
     return this.element.dataset.stretch;
+  }
+
+  get proposed() {
+    return "proposed" in this.element.dataset;
+  }
+
+  send() {
+    this.answer.form.requestSubmit(this.element.querySelector("[data-accept]"));
   }
 
   get edges() {
@@ -104,8 +114,9 @@ class Wave extends HTMLElement {
       this.repeated = event.detail;
       this.show();
     });
-    document.addEventListener("input", (event) => event.target.closest("#stretches") && this.show());
-    document.addEventListener("focusin", (event) => this.choose(event.target.closest("#stretches tr[data-stretch]")));
+    document.addEventListener("input", (event) => event.target.closest(ROWS) && this.show());
+    document.addEventListener("focusin", (event) => this.choose(event.target.closest(ROWS)));
+    document.addEventListener("proposals", () => this.readAgain());
     document.addEventListener("click", (event) => this.playRow(event.target.closest("[data-play-row]")));
     document.addEventListener("htmx:beforeSwap", (event) => this.remember(event));
     document.addEventListener("htmx:afterSwap", () => this.takeBack());
@@ -114,12 +125,21 @@ class Wave extends HTMLElement {
   // The rows
 
   readRows() {
-    this.rows = [...document.querySelectorAll("#stretches tr[data-stretch]")].map((each) => new Row(each));
-    this.chosen = this.rows.find((row) => "chosen" in row.element.dataset) ?? this.rows.at(-1);
+    this.rows = [...document.querySelectorAll(ROWS)].map((each) => new Row(each));
+    this.added = this.rows.find((row) => !row.id && !row.proposed);
+    this.chosen = this.rows.find((row) => "chosen" in row.element.dataset) ?? this.added;
     for (const row of this.rows) {
       const play = row.element.querySelector("[data-play-row]");
       if (play) play.hidden = !this.sound;
     }
+  }
+
+  // Proposals came or went: the chosen row stays, unless it went.
+  readAgain() {
+    const chosen = this.chosen.element;
+    this.readRows();
+    this.choose(chosen);
+    this.show();
   }
 
   choose(element) {
@@ -132,7 +152,7 @@ class Wave extends HTMLElement {
 
   // The new stretch begins or ends where the recording stands.
   markHere(edge) {
-    const row = this.rows.at(-1);
+    const row = this.added;
     this.choose(row.element);
     row.set(edge, this.sound?.currentTime ?? this.first);
     this.show();
@@ -151,7 +171,7 @@ class Wave extends HTMLElement {
   send() {
     clearTimeout(this.timer);
     this.timer = null;
-    if (this.chosen.complete) this.chosen.form.requestSubmit();
+    if (this.chosen.complete) this.chosen.send();
   }
 
   // A new row is only sent when it is said what it is; another one when nothing changes any more.
@@ -175,6 +195,7 @@ class Wave extends HTMLElement {
     this.kept = null;
     this.say("");
     this.readRows();
+    this.choose(document.activeElement?.closest(ROWS)); // of a proposal, if the one before it was accepted
     if (values && this.chosen.id) {
       values.forEach((seconds, i) => this.chosen.set(i, seconds));
       this.sendLater();
@@ -269,8 +290,9 @@ class Wave extends HTMLElement {
   }
 
   mark(row) {
-    const mark = this.band(row.edges, row === this.chosen ? "mark chosen" : "mark");
-    const name = row.answer.value || (row.id ? "no kind yet" : "new");
+    const mark = this.band(row.edges, `mark${row === this.chosen ? " chosen" : ""}${row.proposed ? " proposed" : ""}`);
+    const known = row.answer.value || (row.id || row.proposed ? "no kind yet" : "new");
+    const name = row.proposed ? `${known}?` : known;
     const words = document.createElement("span");
     words.textContent = name;
     words.dir = "auto";
@@ -346,7 +368,7 @@ class Wave extends HTMLElement {
       if (!moved) return;
       if (edge !== undefined) this.focusEdge(Number(edge));
       if (edge !== undefined && this.chosen.id) this.send();
-      else if (last.type === "pointerup") this.say("Now say what it is.");
+      else if (last.type === "pointerup") this.say(this.chosen.proposed ? "Moved. Accept it, or say what it is." : "Now say what it is.");
     };
     this.view.setPointerCapture(event.pointerId);
     this.view.addEventListener("pointermove", move);
@@ -356,7 +378,7 @@ class Wave extends HTMLElement {
   // Dragging over the waveform fills in the new stretch.
   drawing(began) {
     return (at) => {
-      const row = this.rows.at(-1);
+      const row = this.added;
       this.choose(row.element);
       [began.seconds, at].sort((a, b) => a - b).forEach((seconds, side) => row.set(side, seconds));
       this.show();
