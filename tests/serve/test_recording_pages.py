@@ -16,6 +16,7 @@ from made_projects import add_version
 from reading_html import Element, find_inline, read_html
 from seehear.errors import UsageError
 from seehear.projects import Project
+from seehear.serve.pages import proposing_stretches
 from seehear.serve.pages.times import format_clock, parse_clock
 from serving import burst_file, client, picture_file, sound_file
 
@@ -271,7 +272,16 @@ def test_a_script_is_told_what_is_no_time(proposing: TestClient, begin: str, wor
 def test_beyond_its_end_a_recording_has_no_proposals(proposing: TestClient) -> None:
     (rows,) = read_html(proposing.get(f"{ADDRESS}/stretches/proposals?begin=5:00").text).all("tbody")
     assert not rows.all("tr")
-    assert float(rows.attributes["data-until"]) >= float(rows.attributes["data-duration"])
+    assert "data-finished" in rows.attributes
+
+
+def test_a_slow_model_proposes_a_part_at_a_time(proposing: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proposing_stretches, "PATIENCE_S", -1.0)
+    page = read_html(proposing.get(f"{ADDRESS}?propose=true").text)
+    assert proposals(page) == [("0:00.90", "0:01.60", "bright")]
+    (later,) = (each for each in page.all("a") if "data-later" in each.attributes)
+    page = read_html(proposing.get(later.attributes["href"]).text)
+    assert proposals(page) == [("0:04.90", "0:05.60", "bright")]
 
 
 def test_without_a_version_nothing_is_proposed(served: TestClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from seehear.projects.columns import AnswerColumn
 from seehear.projects.examples import Example
 from seehear.projects.recordings import SHORTEST_S, Stretch
 from seehear.runtime.options import PredictOptions
+from seehear.runtime.prediction import Prediction
 from seehear.runtime.stretches import FoundStretch, find_window_s, join_windows, plan_windows
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.peaks import PEAKS_PER_S
@@ -34,7 +36,8 @@ from seehear.serve.pages.times import parse_clock
 from seehear.serve.pages.waveforms import find_peaks
 
 router = page_router()
-PORTION_S = 60.0  # of a recording that is listened to for one request
+PORTION_S = 60.0  # of a recording at most for one request
+PATIENCE_S = 2.0  # after which a request is answered, with what was found by then
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Proposals:
 
     @property
     def finished(self) -> bool:
-        return self.until_s >= self.duration_s
+        return self.duration_s - self.until_s < SHORTEST_S
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,13 @@ async def _listen(
     portion = await asyncio.to_thread(_read_portion, project, example, parse_clock(begin, "begin"))
     windows, until_s = plan_windows(portion.samples, window_s, ends=portion.ends)
     answerer: Answerer = request.app.state.answerer
-    predictions = []
-    for cut in (window.cut(portion.samples) for window in windows):
+    predictions: list[Prediction] = []
+    late_s = time.monotonic() + PATIENCE_S
+    for i, window in enumerate(windows):
+        if i and window.sound != windows[i - 1].sound and time.monotonic() > late_s:
+            windows, until_s = windows[:i], window.start_s
+            break
+        cut = window.cut(portion.samples)
         asked, options = {HEARING.name: (cut, RATE_HZ)}, PredictOptions(senses=(HEARING.name,))
         predictions.append(await answerer.answer_patiently(served, asked, options, size=2 * len(cut)))
     marked = await asyncio.to_thread(project.recordings.stretches, example.id)
@@ -140,7 +148,7 @@ async def _listen(
     return Proposals(
         stretches=[each for each in found if each.cell or unsure],
         begin_s=portion.begin_s,
-        until_s=portion.duration_s if portion.ends else portion.begin_s + until_s,
+        until_s=portion.begin_s + until_s,
         duration_s=portion.duration_s,
         unsure=0 if unsure else sum(not each.cell for each in found),
         words=describe_precision("stretch", "recordings", {} if version is None else version.figures),

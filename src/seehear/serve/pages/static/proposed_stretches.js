@@ -89,7 +89,7 @@ class ProposedStretches extends HTMLElement {
   append(portion) {
     const found = portion.querySelector("tbody");
     const { until, duration, unsure, precision } = found.dataset;
-    this.begin = Number(until) < Number(duration) ? Number(until) : null;
+    this.begin = "finished" in found.dataset ? null : Number(until);
     this.unsure += Number(unsure);
     const rows = [...found.querySelectorAll("tr")];
     const far = this.begin === null ? "It has listened to all of it." : `It has listened to ${toClock(this.begin)} of ${toClock(Number(duration))}.`;
