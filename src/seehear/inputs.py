@@ -66,7 +66,7 @@ def _check_name(source: str | Path) -> Path:
 
 
 def is_folder(source: str | Path) -> bool:
-    """Also False for a name that no file can have, such as one too long: the reader refuses it."""
+    """Whether a folder exists; False for an impossible name, such as one too long, which the reader rejects."""
     return os.path.isdir(source)  # noqa: PTH112 - Path's raises
 
 

@@ -38,7 +38,7 @@ def medium_of(name: str) -> str:
 
 
 def medium_of_file(path: Path) -> str:
-    """As medium_of; also picture for a DICOM file whose extension is missing or part of a number.
+    """Like medium_of, but also picture for a DICOM file whose extension is missing or part of a number.
 
     Scanners name their files with numbers: 1.2.840.113619.2.
     """

@@ -17,7 +17,7 @@ class RowProblem:
 
     @classmethod
     def of(cls, error: SeehearError, where: str) -> RowProblem:
-        """From an error, at the place that it names or else at `where`."""
+        """Make a problem from an error, at the place that it names, or else at `where`."""
         allowed = f"allowed: {error.allowed}" if error.allowed else ""
         return cls(error.where or where, error.what, ". ".join(filter(None, (allowed, error.hint))))
 

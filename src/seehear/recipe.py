@@ -200,7 +200,7 @@ class GroupEffect(Frozen):
 
 
 class Fairness(Frozen):
-    """That the groups of a column had equal weight in training, and what this changed; no groups if unmeasured."""
+    """What equal weight for the groups of a column changed in training; no groups if that was not measured."""
 
     column: str
     groups: tuple[GroupEffect, ...] = Field(default=(), max_length=10_000)

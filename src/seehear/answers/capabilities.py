@@ -117,7 +117,7 @@ class TileOutput(NamedTuple):
 
     @property
     def warp(self) -> Warp:
-        """From coordinates (x, y) of the whole picture to those of the preprocessed tile."""
+        """Maps coordinates (x, y) of the whole picture to those of the preprocessed tile."""
         left_top = self.tile.start[::-1]
         return Warp((1.0,) * len(left_top), tuple(-float(px) for px in left_top)).then(self.geometry.warp)
 

@@ -21,7 +21,7 @@ class Extensible(Protocol):
 
 @dataclass(frozen=True)
 class ClassExtension:
-    """For answers to which classes can be added after training, each an output of the head's last layer, `classify`.
+    """A capability of answers: classes can be added after training, as outputs of the head's last layer, `classify`.
 
     supports   (spec) -> whether every example has exactly one class
     names      (spec) -> the classes, in the order of the outputs
@@ -43,7 +43,7 @@ def require_extension(kind: Extensible) -> ClassExtension:
 
 
 def make_unknown_class_error(name: str, classes: Sequence[str]) -> InputError:
-    """For a name that is not one of the classes; suggests the class with the most similar spelling."""
+    """The error for a name that is not a class; suggests the class with the most similar spelling."""
     close = difflib.get_close_matches(name.casefold(), [each.casefold() for each in classes], n=1)
     meant = [each for each in classes if each.casefold() in close]
     return InputError(

@@ -126,7 +126,7 @@ class Plot(Canvas):
 
 
 def text_width(text: str, size: float = 12) -> float:
-    """In page pixels."""
+    """The width of a text in page pixels."""
     return fonts.text_width_px(text, size * SCALE) / SCALE
 
 

@@ -35,7 +35,7 @@ class PredictionSet(Protocol):
 
     @property
     def size(self) -> float:
-        """In the unit of `PredictionSets.unit`."""
+        """The size of a set, in `PredictionSets.unit`."""
 
     def to_json(self) -> dict[str, Any]: ...
 

@@ -26,7 +26,7 @@ class CheckReport:
 
     @classmethod
     def of(cls, examples: int, findings: Iterable[Finding], not_looked_for: Iterable[str]) -> Self:
-        """With the findings sorted."""
+        """Make a report with sorted findings."""
         return cls(examples, _sort(findings), tuple(not_looked_for))
 
     def with_findings(self, more: Iterable[Finding]) -> CheckReport:

@@ -1,1 +1,1 @@
-"""From a network's outputs to token sequences: beam search, n-gram language models, hotwords and subword tokens."""
+"""Decodes a network's outputs into token sequences: beam search, n-grams, hotwords and subword tokens."""

@@ -33,7 +33,7 @@ class ByteVocabulary:
 
     @classmethod
     def from_letters(cls, numbers: Mapping[str, int]) -> ByteVocabulary:
-        """From the `model.vocab` of a tokenizer.json, where each byte is written as one printable character.
+        """Read the `model.vocab` of a tokenizer.json, where each byte is written as one printable character.
 
         Raises DataError unless the tokens are numbered from 0 on without gaps.
         """

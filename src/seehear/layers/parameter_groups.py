@@ -34,7 +34,7 @@ class ParameterGroups(NamedTuple):
 
 
 def hidden_parameters(module: nn.Module, embeddings: Collection[Tensor] = ()) -> ParameterGroups:
-    """For modules inside a network. Embeddings are looked up or added, not multiplied, so they count as `other`."""
+    """Parameter groups for modules inside a network. Embeddings are not multiplied, so they count as `other`."""
     groups = ParameterGroups.empty()
     for weight in _trainable(module):
         is_matrix = weight.ndim == 2 and not any(weight is embedding for embedding in embeddings)
@@ -43,7 +43,7 @@ def hidden_parameters(module: nn.Module, embeddings: Collection[Tensor] = ()) ->
 
 
 def head_parameters(module: nn.Module) -> ParameterGroups:
-    """For heads: their matrices write the output, whose scale matters, so AdamW updates them."""
+    """Parameter groups for heads: their matrices write the output, whose scale matters, so AdamW updates them."""
     groups = ParameterGroups.empty()
     for weight in _trainable(module):
         (groups.kernels if weight.ndim > 2 else groups.other).append(weight)
@@ -51,7 +51,7 @@ def head_parameters(module: nn.Module) -> ParameterGroups:
 
 
 def pretrained_parameters(blocks: Sequence[nn.Module], rate: float = PRETRAINED_RATE) -> ParameterGroups:
-    """For pretrained modules: their blocks, from input to output, and the rate of the last block.
+    """Parameter groups for pretrained modules: blocks from input to output, and the rate of the last block.
 
     Rates fall from block to block towards the input: the first blocks need the least change (Howard & Ruder 2018).
     """

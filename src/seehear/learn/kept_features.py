@@ -65,7 +65,7 @@ class KeptFeatures(NamedTuple):
     held_out: ClassExamples
 
     def to_safetensors(self) -> bytes:
-        """At most MOST examples of each, the features in half precision."""
+        """Write at most MOST examples of each part, with features in half precision."""
         tensors: dict[str, Tensor] = {}
         for part, examples in self._asdict().items():
             kept = examples.take(torch.from_numpy(take_evenly(np.arange(len(examples.classes)), MOST)))

@@ -78,7 +78,7 @@ def _remove_oldest(folder: Path) -> None:
 
 
 def _compute_key(recipe: Recipe, dataset: DatasetCache, rows: NDArray[np.int64]) -> str:
-    """Of the recipe, the code, and the shapes of the examples that are traced with."""
+    """A hash of the recipe, the code, and the shapes of the traced examples."""
     digest = hashlib.sha256(recipe.model_dump_json(include=NETWORK_FIELDS).encode())
     for part in (*_describe_code(), *_describe_examples(dataset, rows)):
         digest.update(f"\0{part}".encode())

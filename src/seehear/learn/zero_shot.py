@@ -65,7 +65,7 @@ def build_transcriber(start: Start) -> Bundle:
 
 
 def plan_acceptance(start: Start) -> SelectivePrediction:
-    """From the confidences that were measured for this start; without them nothing is accepted."""
+    """Set thresholds from the confidences that were measured for this start; without them nothing is accepted."""
     if (measured := start.confidences) is None:
         return SelectivePrediction()
     risk, whole_risk = (

@@ -99,7 +99,7 @@ class LearningCurve:
         return sentences
 
     def _quote(self, gain: Forecast) -> str:
-        """In points for shares; "+4 points (+2 to +6)"."""
+        """The gain as text, in points for shares: "+4 points (+2 to +6)"."""
         scale, unit = (100.0, " points") if self.higher_is_better else (-1.0, "")
         low, high = sorted((scale * gain.low, scale * gain.high))
         return f"{self.metric} {_signed(scale * gain.value)}{unit} ({_signed(low)} to {_signed(high)})"
@@ -115,7 +115,7 @@ class LearningCurve:
 
 
 def _round(number: float) -> int:
-    """To 1, 2, 3 or 5 times a power of ten, at least 1."""
+    """Round to 1, 2, 3 or 5 times a power of ten, at least 1."""
     power = 10 ** math.floor(math.log10(max(number, 1)))
     return int(power * max(step for step in (1, 2, 3, 5) if step * power <= max(number, 1)))
 

@@ -161,7 +161,7 @@ def _measure_with_items(arrays: Mapping[str, Array], kind: AnyKind, spec: Any) -
 
 
 def choose_resamples(scored: ScoredAnswers) -> int:
-    """As many as fit into a bounded time."""
+    """The number of resamples that keeps the time bounded."""
     size = sum(array.size for array in scored.compared.values())
     return int(np.clip(MAX_RESAMPLED_NUMBERS / size, MIN_RESAMPLES, RESAMPLES))
 

@@ -42,7 +42,7 @@ class Compared(NamedTuple):
         return self.p_value <= LEVEL
 
     def adjust(self, tests: int) -> Compared:
-        """With a p-value that is adjusted for the groups of so many columns (Bonferroni)."""
+        """A copy with the p-value adjusted for this number of columns (Bonferroni)."""
         return self._replace(p_value=min(1.0, tests * self.p_value))
 
     def to_json(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Units(NamedTuple):
 
 
 def compare_groups(wrong: Array, groups: Mapping[str, Array], person: Array) -> dict[str, Compared]:
-    """Each group of at least MIN_EXAMPLES examples compared with the others, by permuting labels; {} for less than two.
+    """Compare each group of at least MIN_EXAMPLES examples with the others, by permuting labels; {} for less than two.
 
     wrong    (n,) bool
     groups   the rows of each group by its name

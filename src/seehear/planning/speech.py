@@ -27,7 +27,7 @@ class SpeechPlanner:
         self._find_decoder = cache(lambda start: choose_decoder(find_start(start), table))
 
     def drop_unsuitable(self, choice: StartChoice) -> StartChoice:
-        """Without English-only starts that do not know the language of the texts, unless the user named them."""
+        """Drop English-only starts that do not know the language of the texts, unless the user named them."""
         if choice.required:
             return choice
         return replace(choice, candidates=tuple(filter(self._is_suitable, choice.candidates)))
@@ -56,6 +56,6 @@ def limit_batch(batch: int, answer: Any) -> int:
 
 
 def _pass_states(hearing: HearingSpec, encoder: Whisper) -> HearingSpec:
-    """With an encoder that passes its states to the decoder; its lower half keeps its published weights."""
+    """A Spec whose encoder passes its states to the decoder; its lower half keeps its published weights."""
     encoder = encoder.model_copy(update={"with_states": True, "frozen": encoder.depth // 2})
     return hearing.model_copy(update={"encoder": encoder, "longest_s": min(hearing.longest_s, WINDOW_S)})

@@ -46,7 +46,7 @@ class AnswerColumn(NamedTuple):
 
 
 def parse_answer_column(answer: str) -> AnswerColumn:
-    """From a kind, or kind:heading. Raises UsageError for another kind."""
+    """Parse a kind, or kind:heading. Raises UsageError for an unknown kind."""
     kind, _, heading = answer.partition(":")
     if kind not in ANSWERS:
         raise UsageError(f"no kind of answer {kind!r}", allowed=", ".join(ANSWERS))

@@ -87,7 +87,7 @@ class FeatureCache:
         self._read: dict[Path, _Block] = {}  # files are written once, and never changed
 
     def find_missing(self, items: Sequence[Item]) -> list[Item]:
-        """Those whose features are not computed yet, each content once."""
+        """The items whose features are not computed yet, each content once."""
         known = {key for block in self._blocks() for key in block["keys"].tolist()}
         return list({item.key: item for item in items if item.key not in known}.values())
 

@@ -123,7 +123,7 @@ class Jobs:
         return self._request(options, lambda _connection, _row: None)
 
     def start_once(self, **options: Any) -> Job:
-        """As `start`, or this person's unfinished job with the same options: a form can be sent twice."""
+        """Like `start`, but returns this person's unfinished job with the same options: a form can be sent twice."""
         return self._request(options, _find_same)
 
     def _request(self, options: Mapping[str, Any], find_known: Callable[[Connection, Row], int | None]) -> Job:
@@ -162,7 +162,7 @@ class Jobs:
         return self._to_job(row)
 
     def unfinished(self) -> Sequence[Job]:
-        """Those that run or wait, in the order of their turns."""
+        """The jobs that run or wait, in the order of their turns."""
         with self._project.database.reading() as connection:
             select = _select().where(jobs.c.state.in_((WAITING, RUNNING))).order_by(jobs.c.id)
             rows = connection.execute(select).all()

@@ -239,7 +239,7 @@ class Project:
         part: str = "",
         listen: Listener = ignore_events,
     ) -> Added:
-        """As `add`, for files that come as a name and the blocks of their content."""
+        """Like `add`, for files that come as a name and the blocks of their content."""
         return single_files.add_uploads(self, uploads, Common(answer, group, part), listen)
 
     def add_examples(self, staging: Staging, new: Sequence[NewExample], detail: str = "") -> Added:

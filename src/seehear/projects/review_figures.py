@@ -68,7 +68,7 @@ def read_progress(connection: Connection) -> Progress:
 
 
 def read_agreement(connection: Connection, *, blind: bool) -> Agreement:
-    """Of the answers that were reviewed blind, or of the others."""
+    """The agreement of the answers that were reviewed blind, or of the others."""
     by_state = _count(connection, predictions.c.state.in_(REVIEWED), predictions.c.blind.is_(blind))
     return Agreement(by_state.get(ACCEPTED, 0), sum(by_state.values()))
 

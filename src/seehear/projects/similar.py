@@ -195,7 +195,7 @@ class SimilaritySearch:
         return [Candidate(number, span_s=(start_s, end_s)) for number, start_s, end_s in rows]
 
     def _find_vector(self, found: Candidate, features: Features) -> Array:
-        """From the cache if it is one of its rows."""
+        """The vector of a candidate, from the cache if it is there."""
         place = self._place_by_candidate.get(found._replace(span_s=None))
         if place is not None:
             rows = np.flatnonzero(features.owners == place)
@@ -355,7 +355,7 @@ def search_similar(
 
 
 def load_encoder(project: Project) -> Encoder:
-    """That of the version that answers, or a pretrained one while there is none. Raises UsageError if there is none."""
+    """The encoder of the version that answers, or a pretrained one. Raises UsageError if there is neither."""
     from seehear.encoders import load_pretrained_encoder
 
     version = project.versions.served()

@@ -30,7 +30,7 @@ class Terms:
         self._project = project
 
     def list(self) -> Sequence[str]:
-        """In alphabetical order."""
+        """The terms in alphabetical order."""
         with self._project.database.reading() as connection:
             return _read(connection)
 

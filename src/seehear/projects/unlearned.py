@@ -55,7 +55,7 @@ def open_unlearned(project: Project, numbers: Sequence[int]) -> Iterator[Unlearn
 
 
 def _drop_learned(connection: Connection, ids: Sequence[int], numbers: Sequence[int]) -> list[int]:
-    """Those of the examples that have no file of an example that one of the versions learned from."""
+    """Drop the examples that share a file with an example on which one of the versions was trained."""
     learned = (
         sa.select(inputs.c.sha256)
         .join(version_examples, version_examples.c.example_id == inputs.c.example_id)

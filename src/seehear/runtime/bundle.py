@@ -58,7 +58,7 @@ class Bundle:
 
     @property
     def size_bytes(self) -> int:
-        """Of the networks and the weights, which are nearly all of the file."""
+        """The size of the networks and the weights, which are nearly all of the file."""
         return sum(len(content or b"") for content in (self.model, self.weights, self.decoder, self.features))
 
 

@@ -37,7 +37,7 @@ class Coverage:
         return built
 
     def thresholds(self, used: Sequence[str]) -> Mapping[str, float]:
-        """By class; EVERY_CLASS alone if one threshold is for all.
+        """The thresholds by class; only EVERY_CLASS if one threshold is for all.
 
         Raises UsageError if the answers have no sets, and if too few examples were held out to promise this coverage.
         """

@@ -97,7 +97,7 @@ class Predictor:
 
     @property
     def size_bytes(self) -> int:
-        """Of its model."""
+        """The size of its model."""
         return self._bundle.size_bytes
 
     def predict_one(self, example: Example, options: PredictOptions = DEFAULT) -> Prediction:

@@ -75,7 +75,7 @@ class ModelRegistry:
         return self.promote_loaded(name, path, api.load(path))
 
     def promote_loaded(self, name: str, path: str | Path, recogniser: Recogniser) -> ServedModel:
-        """As `promote`, for a model that is loaded already."""
+        """Like `promote`, for a model that is loaded already."""
         self._log_answers(path, recogniser)
         with self._changing:
             before = self._served.get(name)
@@ -127,7 +127,7 @@ class ModelRegistry:
         return found
 
     def get_or_load(self, name: str) -> ServedModel:
-        """As `get`; a pretrained model that needs no training, such as whisper-base, is loaded if it is asked for.
+        """Like `get`, but loads a pretrained model that needs no training, such as whisper-base, when it is requested.
 
         Raises UnknownModelError, and UsageError if that model is not installed.
         """

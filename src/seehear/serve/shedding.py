@@ -39,7 +39,7 @@ class Shedding:
 
 @lru_cache(maxsize=64)
 def _render(path: bytes, retry_after_s: int) -> bytes:
-    """In the shape that the clients of a path expect."""
+    """The response in the shape that the clients of a path expect."""
     refusal = refuse_error(path.decode(), BusyError(retry_after_s))
     head = b"".join(b"%s: %s\r\n" % each for each in refusal.raw_headers)
     return b"HTTP/1.1 503 Service Unavailable\r\n" + head + b"\r\n" + bytes(refusal.body)

@@ -69,7 +69,7 @@ def _locate(start: Start, source: str) -> Path:
 
 
 def _find_file(start: Start, name: str, folder: Path | None) -> bytes:
-    """From the folder of the weights, otherwise from the cache or the package: the SHA-256 is the same."""
+    """Find a file in the folder of the weights, otherwise in the cache or the package: the SHA-256 is the same."""
     if folder is not None and (content := cache.read_stored_file(folder, start, name)) is not None:
         return content
     try:

@@ -36,7 +36,7 @@ def is_within_boundary(path: Path | str) -> bool:
 
 
 def _absolute(path: Path | str) -> str:
-    """Without `..`. Path.resolve() would raise for names that no file can have."""
+    """An absolute path without `..`. Path.resolve() would raise for names that no file can have."""
     return os.path.abspath(path)  # noqa: PTH100
 
 

@@ -136,7 +136,7 @@ def _find_shared_senses(one: Table, other: Table) -> list[str]:
 
 
 def _find_shared_columns(one: Table, other: Table) -> list[str]:
-    """Those that name groups."""
+    """The shared columns that name groups."""
     return [name for name in one.metadata if name in other.metadata and is_group(name) and name != RECORDING]
 
 

@@ -29,7 +29,7 @@ def is_file(path: Path) -> bool:
 
 
 def path_exists(path: Path) -> bool:
-    """As `is_file`, for files and folders."""
+    """Like `is_file`, for files and folders."""
     return os.path.exists(path)  # noqa: PTH110
 
 

@@ -173,7 +173,7 @@ def _iterate_elements(
 
 
 def _row_cells(row: ElementTree.Element) -> list[str]:
-    """Without the empty cells at the end, which some programs write up to the edge of the sheet."""
+    """The cells of a row without the empty ones at the end, which some programs write up to the edge of the sheet."""
     cells: list[str] = []
     empty = 0
     for cell in row:

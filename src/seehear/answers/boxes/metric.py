@@ -92,7 +92,7 @@ def f1_scores(compared: Mapping[str, Array]) -> Array:
 
 
 def count_classes(compared: Mapping[str, Array], spec: BoxesSpec) -> ClassCounts:
-    """Of objects, recognised by a reported box of their class at IoU 0.5. What is no object cannot be counted."""
+    """Count objects, recognised by a reported box of their class at IoU 0.5. There are no negatives to count."""
     state, counted = _reported(compared)
     hit = counted & (state == TRUE_POSITIVE)
     hits = np.stack([(hit & (compared["class"] == label)).sum(1) for label in range(len(spec.classes))], axis=1)

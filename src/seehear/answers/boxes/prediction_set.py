@@ -89,7 +89,7 @@ def _pair(answer: Boxes, truth: Boxes) -> list[tuple[Box, Box]]:
 
 
 def _needed_margin(found: Box, true: Box) -> float:
-    """In widths and heights of the found box; 0 if the true one is inside it."""
+    """The margin in widths and heights of the found box; 0 if the true one is inside it."""
     x1, y1, x2, y2 = found.xyxy
     sides = np.array([x2 - x1, y2 - y1, x2 - x1, y2 - y1])
     beyond = (np.array(true.xyxy) - found.xyxy) * np.array([-1, -1, 1, 1])

@@ -1,4 +1,4 @@
-"""From cells to logits."""
+"""The head for labels: turns cells into logits."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Head(nn.Module):
         return self.apply_last_layer(self.extract_features(cells))
 
     def apply_last_layer(self, features: Tensor) -> dict[str, Tensor]:
-        """From what `extract_features` gives."""
+        """Apply the last layer to what `extract_features` gives."""
         return {"logits": self.classify(features)}
 
     def extract_features(self, cells: Cells) -> Tensor:

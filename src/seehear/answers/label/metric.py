@@ -62,7 +62,7 @@ def right(compared: Mapping[str, Array], spec: LabelSpec) -> Array:
 
 
 def count_classes(compared: Mapping[str, Array], spec: LabelSpec) -> ClassCounts:
-    """Of examples."""
+    """Count examples by class."""
     truth, predicted = compared["truth"], compared["predicted"]
     return ClassCounts(truth & predicted, truth, ~truth & predicted, ~truth)
 

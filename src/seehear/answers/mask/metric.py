@@ -85,7 +85,7 @@ def pixel_accuracy(compared: Mapping[str, Array]) -> Array:
 
 
 def count_classes(compared: Mapping[str, Array], spec: MaskSpec) -> ClassCounts:
-    """Of pixels whose class is known."""
+    """Count pixels whose class is known."""
     hits, true, predicted = compared["hits"], compared["true"], compared["predicted"]
     return ClassCounts(hits, true, predicted - hits, true.sum(1, keepdims=True) - true)
 

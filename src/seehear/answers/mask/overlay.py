@@ -42,7 +42,7 @@ def draw_on(
 
 
 def _write_legend(legend: Mapping[str, str], captions: Captions) -> None:
-    """From the upper left corner downwards, as far as there is room."""
+    """Write the legend from the upper left corner downwards, as far as there is room."""
     lines, room = list(legend.items()), max(1, captions.picture_height_px // captions.line_px)
     if len(lines) > room:
         lines = [*lines[: room - 1], (f"and {len(lines) - room + 1} more", FAINT)]

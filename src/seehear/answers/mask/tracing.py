@@ -1,4 +1,4 @@
-"""From pixels to outlines: the borders of the regions of a mask, as polygons with few corners."""
+"""Traces outlines: the borders of the regions of a mask, as polygons with few corners."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def trace(inside: Array, least_area: float = 0.0, tolerance: float = TOLERANCE) 
 
 
 def trace_filled(inside: Array, least_area: float = 0.0) -> list[Array]:
-    """As `trace`, but the holes of the regions are filled."""
+    """Like `trace`, with the holes of the regions filled."""
     step, outer, _ = _find_borders(inside, least_area)
     return [np.minimum(_simplify_loop(loop, TOLERANCE) * step, inside.shape[::-1]) for loop in outer]
 
@@ -86,7 +86,7 @@ def _find_loops(inside: Array) -> Iterator[Loop]:
 
 
 def _signed_area(loop: Loop) -> float:
-    """In pixels; negative for the border of a hole."""
+    """The area in pixels; negative for the border of a hole."""
     xy = np.array(loop, np.float64)
     following = np.roll(xy, -1, 0)
     return float((xy[:, 0] * following[:, 1] - following[:, 0] * xy[:, 1]).sum() / 2)

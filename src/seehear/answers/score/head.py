@@ -1,4 +1,4 @@
-"""From cells to a normal distribution of a number."""
+"""The head for scores: turns cells into a normal distribution."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Head(nn.Module):
         return self.apply_last_layer(self.extract_features(cells))
 
     def apply_last_layer(self, features: Tensor) -> dict[str, Tensor]:
-        """From what `extract_features` gives."""
+        """Apply the last layer to what `extract_features` gives."""
         mean, log_scale = self.regress(features).unbind(1)
         low, high = LOG_SCALE_RANGE
         return {"mean": mean, "log_scale": low + (high - low) * torch.sigmoid(log_scale)}

@@ -14,7 +14,7 @@ from seehear.answers.score.answer import Z_90, Score, ScoreSpec, format_interval
 
 @dataclass(frozen=True)
 class ScoreSet:
-    """From `low` to `high`, in `unit`."""
+    """The interval from `low` to `high`, in `unit`."""
 
     value: float
     low: float

@@ -35,7 +35,7 @@ def find_suspects(answers: Sequence[Score], truths: Sequence[Score], spec: Score
 
 
 def _spread(off: np.ndarray) -> float:
-    """By how much the differences (n,), in deviations that the models state, are larger than stated."""
+    """The factor by which the differences (n,), in the standard deviations that models state, are too large."""
     return float(np.median(np.abs(off))) / QUARTILE or 1.0
 
 

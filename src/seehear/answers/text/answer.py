@@ -76,7 +76,7 @@ class Text:
         return replace(self, words=tuple(replace(word, accepted=False) for word in self.words))
 
     def transform(self, warp: Warp) -> Text:
-        """With times moved by a warp of time; unchanged by a warp of space."""
+        """The text with its times moved by a warp of time; unchanged by a warp of space."""
         if len(warp.scale) != 1:
             return self
         words = [
@@ -143,7 +143,7 @@ def target(answer: Text, spec: TextSpec, geometry: Geometry | None) -> dict[str,
 
 
 def _with_lengths(tokens: Mapping[str, Array]) -> dict[str, Array]:
-    """With the number of each kind of tokens: "length" of "tokens", "decoder_length" of "decoder_tokens"."""
+    """Add the number of each kind of tokens: "length" of "tokens", "decoder_length" of "decoder_tokens"."""
     lengths = {name.replace("tokens", "length"): np.array(len(each), np.int64) for name, each in tokens.items()}
     return {**tokens, **lengths}
 
@@ -260,7 +260,7 @@ def to_answer(
 def n_best(
     searched: Searched, spec: TextSpec, calibration: Mapping[str, float], run_decoder: RunDecoder | None = None
 ) -> NBest:
-    """With the weights in `calibration`."""
+    """The n best texts, with the weights in `calibration`."""
     if isinstance(searched, Proposal):
         runner = searched.runner
         return NBest(searched.choose(get_weights(spec, calibration)), runner.frames, FRAME_S, runner.language)

@@ -1,4 +1,4 @@
-"""From the network's outputs to the n best texts: CTC beam search for transcripts, the decoder for translations.
+"""Decodes the network's outputs into the n best texts: CTC beam search for transcripts, the decoder for translations.
 
 For Whisper's decoder, see `whisper`, and `joint` for the two together.
 """
@@ -66,7 +66,7 @@ def get_weights(spec: TextSpec, calibration: Mapping[str, float]) -> dict[str, f
 
 
 def search_transcripts(raw: Mapping[str, Array], spec: TextSpec, calibration: Mapping[str, float]) -> list[Hypothesis]:
-    """By CTC, language model and hotwords, without the decoder."""
+    """Search with CTC, language model and hotwords, without the decoder."""
     weights = get_weights(spec, calibration)
     search = CTCBeamSearch(
         spec.language_model,

@@ -46,7 +46,7 @@ def calibrate(n_bests: Sequence[NBest], truths: Sequence[Text], spec: TextSpec) 
 
 
 def _check_words(texts: Sequence[Sequence[Any]], truths: Sequence[Text]) -> Iterator[list[bool]]:
-    """For the words of each text, whether they are correct in the alignment with the truth."""
+    """Whether each word of each text is correct in the alignment with the truth."""
     for words, truth in zip(texts, truths, strict=True):
         edits = find_edits(str(truth).split(), [word.text for word in words])
         wrong = {edit.dest_pos for edit in edits if edit.tag != "delete"}

@@ -1,4 +1,4 @@
-"""From a column of texts to a spec."""
+"""Plans the Spec for a column of texts."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def build(answer: Text, spec: TextSpec, thresholds: Mapping[str, float]) -> Text
 
 
 def _improbabilities(answer: Text, truth: Text) -> Iterator[float]:
-    """For each true word."""
+    """The threshold of each true word."""
     answer = answer.normalise()
     places, true = _network(answer), str(truth).split()
     replaced = [each for each in _differences([word.text for word in answer.words], true) if each[1] != NOTHING]

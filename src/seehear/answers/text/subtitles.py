@@ -77,7 +77,7 @@ def _format_text(cue: Sequence[Word]) -> str:
 
 
 def _format_span(cue: Sequence[Word], decimal_point: str) -> str:
-    """From start to end, at least 1 ms: players do not show shorter cues."""
+    """The time of a cue, at least 1 ms: players do not show shorter ones."""
     start_ms = _to_ms(cue[0].start_s)
     end_ms = max(_to_ms(cue[-1].end_s), start_ms + 1)
     return f"{_format_time(start_ms, decimal_point)} --> {_format_time(end_ms, decimal_point)}"

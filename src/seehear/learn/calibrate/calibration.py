@@ -259,7 +259,7 @@ def _more_held_out(bounds: RiskBounds, held_out: int) -> int | None:
 
 
 def _warped(truths: Sequence[Any], geometries: Sequence[Geometry | None]) -> list[Any]:
-    """In the coordinates of the preprocessed inputs."""
+    """The truths in the coordinates of the preprocessed inputs."""
     return [
         truth.transform(geometry.warp) if geometry else truth
         for truth, geometry in zip(truths, geometries, strict=True)

@@ -40,7 +40,7 @@ class Untrained:
     error_rate: float
 
     def compare(self, calibrated: Calibrated, listen: Listener) -> Comparison:
-        """With the trained network's answers to the same rows."""
+        """Compare with the trained network's answers to the same rows."""
         error_rate = _measure(self.dataset, self.rows, [calibrated.answers[row] for row in self.rows.tolist()])
         listen(
             Notice(

@@ -269,7 +269,7 @@ def _unpacked(packed: Array) -> dict[str, Array]:
 
 
 def _geometry(stored: Mapping[str, Any]) -> Geometry:
-    """From its dictionary in JSON, which has lists for tuples."""
+    """Read a geometry from its dictionary in JSON, which has lists for tuples."""
     warp, original, preprocessed = stored["warp"], stored["original"], stored["preprocessed"]
     grids = (Grid(tuple(grid["shape"]), grid["pitch"], grid["unit"]) for grid in (original, preprocessed))
     return Geometry(Warp(tuple(warp["scale"]), tuple(warp["offset"])), *grids)

@@ -113,7 +113,7 @@ class OodScorer(nn.Module):
         return torch.split(features, sizes, 1)
 
     def _standardise(self, moments: Tensor) -> Tensor:
-        """In standard deviations, clamped to FARTHEST: larger squares would lose the small ones to rounding."""
+        """In standard deviations, clamped to FARTHEST: squares of larger values would round small ones away."""
         farthest = FARTHEST * self._weights(moments)
         return torch.minimum(torch.maximum((moments - self.centre) * self.scale, -farthest), farthest)
 

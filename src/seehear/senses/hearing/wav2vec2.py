@@ -76,7 +76,7 @@ class Wav2Vec2Encoder(nn.Module):
 
 
 class Projection(nn.Module):
-    """From the channels of the convolutions to those of the Transformer."""
+    """Projects the channels of the convolutions to those of the Transformer."""
 
     def __init__(self, size: Wav2Vec2) -> None:
         super().__init__()

@@ -175,7 +175,7 @@ class MobileNetV3(BottleneckNetwork):
 
 
 def _make_mobilenet_v3(*shapes: tuple[int, int, int, int, bool, Activation]) -> tuple[Bottleneck, ...]:
-    """From (channels within and after, side of the kernel, stride, whether it squeezes, activation) of each."""
+    """Bottlenecks from (channels within and after, side of the kernel, stride, whether it squeezes, activation)."""
     before, found = MobileNetV3.stem, []
     for inner, after, kernel, stride, squeezes, activation in shapes:
         squeeze = _round_channels(inner // 4) if squeezes else 0
@@ -185,7 +185,7 @@ def _make_mobilenet_v3(*shapes: tuple[int, int, int, int, bool, Activation]) -> 
 
 
 def _round_channels(wanted: float) -> int:
-    """To a multiple of DIVISOR, at most a tenth below what is wanted."""
+    """Round to a multiple of DIVISOR, at most a tenth below what is wanted."""
     rounded = max(DIVISOR, int(wanted + DIVISOR / 2) // DIVISOR * DIVISOR)
     return rounded if rounded >= 0.9 * wanted else rounded + DIVISOR
 

@@ -66,6 +66,6 @@ class PictureOcclusion:
 
 
 def _name_part(across: float, down: float) -> str:
-    """In which ninth of the picture a point is, from its place across and down as shares of the sides."""
+    """Name the ninth of the picture with a point, given its place across and down as shares of the sides."""
     names = [DOWN[min(2, int(3 * down))], ACROSS[min(2, int(3 * across))]]
     return f"the {' '.join(filter(None, names)) or 'centre'}"

@@ -110,7 +110,7 @@ def plan_sight(inputs: SizingInputs) -> SightSpec:
 
 
 def _image_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
-    """For answers without positions: networks for pictures of one size, or a pretrained network for several sizes."""
+    """Sizes for answers without positions: networks for pictures of one size, or a pretrained network for several."""
     if inputs.pretrained is None:
         height, width = _common_size(inputs.summaries)
         encoders = [FeaturePyramid(stages=_stage_channels(last), depth=depth) for last, depth in MODEL_SIZES]
@@ -131,7 +131,7 @@ def _freeze_lower(pretrained: Mapping[str, Any]) -> SightEncoderSpec:
 
 
 def _dense_sizes(inputs: SizingInputs, channels: int) -> list[SightSpec]:
-    """For answers with positions: pictures of the median size, up to the longest side of each model size."""
+    """Sizes for answers with positions: pictures of the median size, up to the longest side of each model size."""
     if inputs.pretrained is not None and inputs.pretrained["kind"] == "onnx":
         raise UsageError(
             "an ONNX encoder has cells of one size; answers with positions need finer ones as well",

@@ -163,7 +163,7 @@ def _to_results(prediction: Prediction, match: Match, uploads: Mapping[str, Uplo
 
 
 def _picture_size(match: Match, uploads: Mapping[str, Upload]) -> Size:
-    """Of the picture that the answer is about; (0, 0) if it is about something else."""
+    """The size of the picture that the answer is about; (0, 0) if it is not about a picture."""
     for sense, tag in match.files.items():
         if tag is match.about and tag.medium == PICTURE:
             return read_size(uploads[sense].source)

@@ -149,7 +149,7 @@ def parse_xyxy(value: Any) -> Sequence[float]:
 def _find_errors(
     boxes: BoxColumns, corners: NDArray[np.float64], inside: NDArray[np.float64]
 ) -> dict[str, tuple[NDArray[np.bool_], str]]:
-    """By what is wrong: (boxes (n,), what to do about it)."""
+    """Errors by what is wrong: (boxes (n,), what to do about it)."""
     known = np.isfinite(corners).all(1)
     flat = known & ~(corners[:, 2:] > corners[:, :2]).all(1)
     outside = known & ~flat & ~(inside[:, 2:] > inside[:, :2]).all(1)

@@ -58,7 +58,7 @@ def detect_label_format(text: str) -> LabelFormat | None:
 
 
 def _is_json(text: str, lines: Sequence[str]) -> bool:
-    """Also JSON Lines and truncated JSON, but not "[music] hello"."""
+    """Whether a text is JSON: also JSON Lines and truncated JSON, but not "[music] hello"."""
     if re.match(r"\s*\{\s*[\"}]", lines[0]) or (lines[0].strip() == "{" and lines[1:] and lines[1].lstrip()[0] == '"'):
         return True
     if not lines[0].lstrip().startswith("["):
@@ -111,7 +111,7 @@ def _is_nist(text: str, lines: Sequence[str]) -> bool:
 
 
 def _is_timed_lines(text: str, lines: Sequence[str]) -> bool:
-    """At least every second line begins with a time, and the times rise."""
+    """Whether at least every second line begins with a time, and the times rise."""
     matches = [time for time in map(_TIME.match, lines) if time]
     if 2 * len(matches) < len(lines) or not all(before <= after for before, after in pairwise(map(_seconds, matches))):
         return False
