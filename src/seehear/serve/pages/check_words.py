@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from seehear.amounts import format_count
+from seehear.amounts import conjugate, format_count
 from seehear.check import Concern, Finding
 from seehear.serve.pages.rendering import to_sentence
 
@@ -41,7 +41,7 @@ def describe_concern(finding: Finding, concern: Concern) -> str:
 
 def _describe_repeats(finding: Finding) -> Words:
     return Words(
-        f"{format_count(len(finding.concerns), 'example')} {_repeat(len(finding.concerns))} another",
+        f"{format_count(len(finding.concerns), 'example')} {conjugate('repeats', len(finding.concerns))} another",
         "It learns nothing new from them. If one of them is put aside, it also looks better than it is. Keep them if "
         "they only look alike.",
     )
@@ -49,8 +49,9 @@ def _describe_repeats(finding: Finding) -> Words:
 
 def _describe_leaks(finding: Finding) -> Words:
     count = int(finding.figures["groups"])
+    verb = conjugate("is", count)
     return Words(
-        f"{format_count(count, 'example')} that {_is(count)} put aside {_is(count)} also among those it learns from",
+        f"{format_count(count, 'example')} that {verb} put aside {verb} also among those it learns from",
         "What is put aside shows how good it is. It must not learn from the same, or it looks better than it is.",
     )
 
@@ -58,7 +59,7 @@ def _describe_leaks(finding: Finding) -> Words:
 def _describe_contradictions(finding: Finding) -> Words:
     count = int(finding.figures["groups"])
     return Words(
-        f"{format_count(count, 'example')} {_is(count)} there with different answers",
+        f"{format_count(count, 'example')} {conjugate('is', count)} there with different answers",
         "It cannot learn which of them is right. Open them, and give both the same answer.",
     )
 
@@ -133,11 +134,3 @@ def _name(figures: Mapping[str, float]) -> str:
 
 def _start(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _repeat(count: int) -> str:
-    return "repeats" if count == 1 else "repeat"

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 import seehear
-from seehear.amounts import format_count, pluralise
+from seehear.amounts import conjugate, format_count, pluralise
 from seehear.answers.regions import Region
 from seehear.projects.examples import Example
 from seehear.projects.kept_answers import KeptAnswer
@@ -83,6 +83,7 @@ def environment() -> jinja2.Environment:
         "of_100": of_100,
         "of_100_up": of_100_up,
         "counted": format_count,
+        "for_count": conjugate,  # {{ "is"|for_count(2) }} -> are
     }
     made.filters |= {
         "sentence": to_sentence,
