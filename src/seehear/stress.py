@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seehear.answers import ANSWERS, Answer
+from seehear.answers.roc import compare_scores
 from seehear.errors import UsageError
 from seehear.events import Advanced, Finished, Listener, Started
 from seehear.inputs import gather
 from seehear.measure.groups import Group
 from seehear.measure.scored_answers import ScoredAnswers, Share
-from seehear.measure.stress import FALSE_ACCEPTANCE, UNCORRUPTED, Curve, Level, Stress, Unfamiliar, measure_auroc
+from seehear.measure.stress import FALSE_ACCEPTANCE, UNCORRUPTED, Curve, Level, Stress, Unfamiliar
 from seehear.media import Input
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
@@ -170,7 +171,7 @@ class _Test:
                 "no input that can be read", where=str(folder), allowed="a folder of files of the model's senses"
             )
         auroc = {
-            sense: measure_auroc(_scores(clean, sense), _scores(seen, sense))
+            sense: compare_scores(_scores(clean, sense), _scores(seen, sense))
             for sense in self.predictor.recipe.senses
             if _scores(clean, sense) and _scores(seen, sense)
         }

@@ -7,8 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from seehear.answers.kind import Headline
 from seehear.measure.formatting import align_columns, format_number, format_percent
 from seehear.measure.groups import Group
@@ -193,13 +191,6 @@ class Stress:
         return f"{name}: {holds}; {answers}" + (
             "" if math.isnan(wrong) else f", and {format_percent(wrong)} of that is wrong"
         )
-
-
-def measure_auroc(known: Sequence[float], unknown: Sequence[float]) -> float:
-    """How often an unknown input has a higher score than a known one; ties count half."""
-    ordered = np.sort(np.asarray(known, np.float64))
-    below, up_to = (np.searchsorted(ordered, unknown, side) for side in ("left", "right"))
-    return float((below + up_to).mean() / (2 * len(ordered)))
 
 
 def _format(name: str, values: Sequence[float]) -> str:

@@ -12,6 +12,7 @@ from seehear.answers.class_rates import ClassCounts
 from seehear.answers.kind import Headline
 from seehear.answers.label.answer import Label, LabelSpec
 from seehear.answers.platt_scaling import calibration_error
+from seehear.answers.roc import measure_auroc, rank
 
 Array = NDArray[Any]
 
@@ -53,7 +54,7 @@ def compare(answers: Sequence[Label], truths: Sequence[Label], spec: LabelSpec) 
         "right": (truth == predicted).all(1),
         "confidence": np.array([a.confidence for a in answers], np.float64),
         "loss": -(np.log(of_truth).mean(1) if spec.several else np.log(of_truth)[truth]),
-        "rank": np.stack([np.unique(p, return_inverse=True)[1] for p in probabilities.T], axis=1).astype(np.int32),
+        "rank": np.stack([rank(p) for p in probabilities.T], axis=1),
     }
 
 
@@ -106,14 +107,8 @@ def _macro_f1(truth: Array, predicted: Array) -> float:
     return float(np.mean(2 * hits[occurs > 0] / occurs[occurs > 0])) if occurs.any() else float("nan")
 
 
-def _auroc(truth: Array, rank: Array) -> float:
-    """The mean over classes of Mann and Whitney's U, from mean ranks, which counting finds without sorting."""
-    areas = []
-    for has, place in zip(truth.T, rank.T, strict=True):
-        there = np.bincount(place)
-        mean_rank = there.cumsum() - (there - 1) / 2
-        positive = np.count_nonzero(has)
-        if 0 < positive < len(has):
-            ordered = mean_rank[place[has]].sum() - positive * (positive + 1) / 2
-            areas.append(ordered / (positive * (len(has) - positive)))
-    return float(np.mean(areas)) if areas else float("nan")
+def _auroc(truth: Array, ranks: Array) -> float:
+    """The mean over the classes that some examples have and others lack."""
+    areas = [measure_auroc(has, of_class) for has, of_class in zip(truth.T, ranks.T, strict=True)]
+    known = [area for area in areas if not np.isnan(area)]
+    return float(np.mean(known)) if known else float("nan")
