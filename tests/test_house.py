@@ -62,7 +62,7 @@ MAY_IMPORT = {
     "evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "stress"},
     "paired_evaluation": LEFT | {"table", "measure", "results", "runtime", "events", "evaluation"},
     "drift": LEFT | {"runtime", "inputs"},
-    "papers": LEFT | {"measure", "runtime", "starts", "__init__"},
+    "papers": LEFT | {"measure", "results", "runtime", "starts", "__init__"},
     "encoders": {"errors", "starts", "learn"},
     "api": LEFT
     | {"table", "datasets", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts"}

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 import seehear
 from seehear.audit import LogCheck
 from seehear.escaping import escape_unprintable
@@ -30,6 +28,7 @@ from seehear.papers.facts import (
     list_training,
 )
 from seehear.papers.sensitive_topics import find_topics
+from seehear.results.report.embedding import make_environment
 from seehear.runtime.bundle import Bundle
 
 MARKDOWN, PAGE = "dossier.md", "dossier.html"
@@ -95,17 +94,11 @@ def render_markdown(facts: dict[str, Any]) -> str:
 
 def render_page(facts: dict[str, Any]) -> str:
     """The dossier as one HTML page that needs no other file."""
-    return _render("page.html", facts, escaped=True)
+    return _render("dossier.html", facts, escaped=True)
 
 
 def _render(template: str, facts: dict[str, Any], *, escaped: bool) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("seehear.papers"),
-        autoescape=escaped,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = make_environment("seehear.papers", escaped=escaped)
     environment.filters["plain"] = _escape_markdown
     environment.filters["quoted"] = lambda text: "\n".join(f"    {line}" for line in text.split("\n"))
     forms = {name: environment.get_template(f"{name}.jinja").module for name in ("markdown", "html")}

@@ -35,11 +35,16 @@ def embed(picture: Image.Image, name: str) -> EmbeddedImage:
 
 def render(template: str, **values: Any) -> str:
     """A page of this package, in which every value is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: resources.files(__package__).joinpath(name).read_text("utf-8")),
-        autoescape=True,
+    return make_environment(escaped=True).get_template(template).render(**values)
+
+
+def make_environment(*packages: str, escaped: bool) -> jinja2.Environment:
+    """Templates of these packages and, after them, of this one, which has the frame of every page."""
+    own = jinja2.FunctionLoader(lambda name: resources.files(__package__).joinpath(name).read_text("utf-8"))
+    return jinja2.Environment(
+        loader=jinja2.ChoiceLoader([*map(jinja2.PackageLoader, packages), own]),
+        autoescape=escaped,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(**values)
