@@ -147,14 +147,14 @@ class Recogniser:
         """
         from seehear.datasets import open_labelled
         from seehear.evaluation import evaluate_table
-        from seehear.stress import StressOptions
 
         chosen = PredictOptions(**options)
         with temporary_folder() as workspace:
             table = open_labelled(data, answer or self.recipe.kind, None, workspace / "unpacked")
             folder = None if report is None else Path(report)
-            wanted = StressOptions(tuple(map(Path, unfamiliar))) if stress or unfamiliar else None
-            return evaluate_table(self.predictor, table, chosen, report=folder, stress=wanted, listen=listen)
+            return evaluate_table(
+                self.predictor, table, chosen, report=folder, listen=listen, stress=stress, unfamiliar=unfamiliar
+            )
 
     def explain(
         self, one: Any, *, of: str | None = None, examples: Any = None, **options: Unpack[PredictKeywords]

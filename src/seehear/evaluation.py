@@ -25,7 +25,7 @@ from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.predictor import Predictor
 from seehear.senses import SENSES
-from seehear.stress import StressOptions, draw_corruptions, find_corruptions, measure_stress
+from seehear.stress import draw_corruptions, find_corruptions, measure_stress
 from seehear.table import Row, RowProblem, Table, find_overlap
 from seehear.table.group_counts import count_groups
 
@@ -44,17 +44,20 @@ def evaluate_table(
     *,
     report: Path | None,
     listen: Listener,
-    stress: StressOptions | None = None,
+    stress: bool = False,
+    unfamiliar: Sequence[str | Path] = (),
 ) -> Evaluation:
     """Evaluate on the part 'test' of a table, or else on 'val', or else on all of it.
 
-    report  a folder for the report
-    stress  what to measure under stress; None for nothing
+    report      a folder for the report
+    stress      also measure under corruptions and without each sense
+    unfamiliar  folders of inputs unlike the training data, for the stress test, which they imply
 
     Raises DataError if no row has an answer that can be read.
     """
+    stress = stress or bool(unfamiliar)
     recipe = predictor.recipe
-    if stress is not None:
+    if stress:
         find_corruptions(predictor, options.senses)  # fails before the work, not after it
     table = select_part(table, listen)
     truths, problems, rows = _read_truths(table, recipe)
@@ -85,9 +88,9 @@ def evaluate_table(
         fairness=str(recipe.fairness or ""),
     )
     corrupted: Mapping[str, Image] = {}
-    if stress is not None:
+    if stress:
         examples = predicted.answered_examples(table, truths)
-        result = replace(result, stress=measure_stress(predictor, examples, options, stress, listen))
+        result = replace(result, stress=measure_stress(predictor, examples, options, unfamiliar, listen))
         if report is not None:
             corrupted = draw_corruptions(predictor, examples[0][0], options.senses)
     if report is not None:

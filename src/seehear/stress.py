@@ -36,13 +36,6 @@ SEED = 0
 Examples = Sequence[tuple[Mapping[str, Input], Answer]]  # inputs by sense, and the truth
 
 
-@dataclass(frozen=True)
-class StressOptions:
-    """unfamiliar  folders of inputs unlike the training data, to which the right answer is "I don't know"."""
-
-    unfamiliar: tuple[Path, ...] = ()
-
-
 def find_corruptions(predictor: Predictor, senses: Sequence[str] | None) -> dict[str, tuple[str, Corruption]]:
     """(sense, corruption) by name; the name includes the sense if several senses are used.
 
@@ -61,11 +54,17 @@ def find_corruptions(predictor: Predictor, senses: Sequence[str] | None) -> dict
 
 
 def measure_stress(
-    predictor: Predictor, examples: Examples, options: PredictOptions, wanted: StressOptions, listen: Listener
+    predictor: Predictor,
+    examples: Examples,
+    options: PredictOptions,
+    unfamiliar: Sequence[str | Path],
+    listen: Listener,
 ) -> Stress:
     """Evaluate some of the examples as they are and under every corruption for which the new answers are known.
 
-    All inputs must be readable.
+    All inputs of the examples must be readable.
+
+    unfamiliar  folders of inputs unlike the training data, for which the right answer is "I don't know"
     """
     some = [examples[i] for i in take_evenly(np.arange(len(examples)), MAX_EXAMPLES)]
     test = _Test(predictor, some, options)
@@ -85,7 +84,7 @@ def measure_stress(
         test.measure(clean, some),
         curves,
         without=test.measure_without(),
-        unfamiliar=tuple(test.measure_unfamiliar(folder, clean) for folder in wanted.unfamiliar),
+        unfamiliar=tuple(test.measure_unfamiliar(folder, clean) for folder in unfamiliar),
         unfollowed=tuple(name for name in found if name not in followed),
     )
 
@@ -162,7 +161,7 @@ class _Test:
                 found[missing] = self.measure(self.predict(left), left)
         return found
 
-    def measure_unfamiliar(self, folder: Path, clean: Sequence[Prediction]) -> Unfamiliar:
+    def measure_unfamiliar(self, folder: str | Path, clean: Sequence[Prediction]) -> Unfamiliar:
         """Raises UsageError if none of the inputs in the folder can be read."""
         inputs = gather([folder], tuple(self.predictor.recipe.senses))
         seen = [p for p in self.predictor.predict(inputs, self.options) if p.answer is not None]

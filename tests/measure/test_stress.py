@@ -32,7 +32,7 @@ from seehear.runtime.predictor import Predictor
 from seehear.sampling import take_evenly
 from seehear.senses import SENSES
 from seehear.senses.corruption import Corruption, make_generator
-from seehear.stress import MAX_EXAMPLES, StressOptions, find_corruptions, measure_stress
+from seehear.stress import MAX_EXAMPLES, find_corruptions, measure_stress
 
 FEW = {"image": ("brightness", "defocus blur", "rotation", "smaller"), "audio": ("babble", "faster")}
 
@@ -107,7 +107,7 @@ def test_corruptions_that_positions_cannot_follow_are_left_out_and_named(monkeyp
     truth = kind.read("dark", model.recipe.answer)
     examples: Any = [({"image": tiny.picture(0.1)}, truth)]
     monkeypatch.setattr(type(kind), "spatial", WITH_POSITIONS)
-    stress = measure_stress(model, examples, DEFAULT, StressOptions(), ignore_events)
+    stress = measure_stress(model, examples, DEFAULT, (), ignore_events)
     assert set(stress.unfollowed) == {"rotation"}
     assert stress.curves.keys() == SENSES["image"].corruptions().keys() - set(stress.unfollowed)
     assert "the true positions would not be known: " in str(stress)
