@@ -73,7 +73,7 @@ MAY_IMPORT = {
     "demo": FLOOR | {"files", "events"},
     "serve": LEFT
     | {"__init__", "api", "runtime", "results", "inputs", "events", "starts", "similarity", "projects"}
-    | {"encoders", "papers", "check"},
+    | {"encoders", "papers", "check", "explain"},
 }
 DOORS = {"cli", "__init__", "__main__"}  # each part of which loads what it needs
 

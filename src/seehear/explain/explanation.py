@@ -124,11 +124,24 @@ class Explanation:
         if found := [each for each in self.similar if each.similarity is not None]:
             yield "Most similar: " + ", ".join(f"{each.input} ({each.similarity:.2f})" for each in found) + "."
 
+    def stands_out(self, part: Part) -> bool:
+        """Whether hiding the part changes the quantity clearly more than hiding as much elsewhere."""
+        stretch = self.quantity.stretch
+        change = abs(stretch(self.value) - stretch(part.without))
+        other = 0.0 if part.elsewhere is None else abs(stretch(self.value) - stretch(part.elsewhere))
+        least = LEAST_CHANGE if self.quantity.unit is None else 0.0
+        return change > max(least, STANDS_OUT * other)
+
+    def changes_answer(self, part: Part) -> bool:
+        """Whether the answer is another one without the part."""
+        answer = self.prediction.answer
+        return part.answer != ("" if answer is None else answer.to_marked_text())
+
     def __str__(self) -> str:
         return "\n".join([str(self.prediction), *(f"  {sentence}" for sentence in self.sentences())])
 
     def _describe_heat(self, sense: str, heat: HeatMap) -> Iterator[str]:
-        if heat.raises is None or not self._stands_out(heat.raises):
+        if heat.raises is None or not self.stands_out(heat.raises):
             least = "" if heat.raises is None else f": without {heat.raises.place.words} it"
             without = "" if heat.raises is None else f" is {self._without(heat.raises)}"
             yield f"No single part of the {SENSES[sense].noun} decides{least}{without}."
@@ -137,22 +150,13 @@ class Explanation:
             control = "" if elsewhere is None else f" (without as much elsewhere, {self._format(elsewhere)})"
             verb = SENSES[sense].attended
             yield f"It {verb} mostly at {place}; without that it is {self._without(heat.raises)}{control}."
-        if heat.lowers is not None and self._stands_out(heat.lowers):
+        if heat.lowers is not None and self.stands_out(heat.lowers):
             place = heat.lowers.place.words
             yield f"What speaks against it is at {place}; without that it is {self._without(heat.lowers)}."
 
-    def _stands_out(self, part: Part) -> bool:
-        """Whether hiding the part changes the quantity clearly more than hiding as much elsewhere."""
-        stretch = self.quantity.stretch
-        change = abs(stretch(self.value) - stretch(part.without))
-        other = 0.0 if part.elsewhere is None else abs(stretch(self.value) - stretch(part.elsewhere))
-        least = LEAST_CHANGE if self.quantity.unit is None else 0.0
-        return change > max(least, STANDS_OUT * other)
-
     def _without(self, part: Part) -> str:
         """The quantity without a part, and the answer if it changes."""
-        before = "" if self.prediction.answer is None else self.prediction.answer.to_marked_text()
-        other = f" and the answer {part.answer}" if part.answer != before else ""
+        other = f" and the answer {part.answer}" if self.changes_answer(part) else ""
         return f"{self._format(part.without)}{other}"
 
     def _describe_shares(self) -> Iterator[str]:

@@ -13,9 +13,9 @@ from seehear.amounts import format_count
 from seehear.errors import DataError, UsageError
 from seehear.events import Listener, ignore_events
 from seehear.folders import temporary_folder
-from seehear.projects import editing, examples
+from seehear.projects import editing
 from seehear.projects.columns import find_answer_column
-from seehear.projects.examples import Example, Query
+from seehear.projects.examples import Query
 from seehear.projects.history import find_last_of_examples
 from seehear.projects.training_data import ID, TRAIN, open_table, write_table
 
@@ -74,12 +74,6 @@ def read_state(project: Project) -> int:
     """The newest change of an example: a check is out of date when there is a newer one."""
     with project.database.reading() as connection:
         return find_last_of_examples(connection)
-
-
-def read_examples(project: Project, ids: Sequence[int]) -> Sequence[Example]:
-    """The examples with these ids, in this order, also removed ones."""
-    with project.database.reading() as connection:
-        return examples.read_examples(connection, ids)
 
 
 def list_corrections(checked: ProjectCheck, finding: Finding) -> Mapping[int, str | None]:

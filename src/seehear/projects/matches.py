@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -48,13 +49,15 @@ def parse_box(text: str) -> Box:
 
 
 class LookFor(NamedTuple):
-    """What to find more of: an example, a kept answer or a file; all of it, a box in a picture or a stretch (s)."""
+    """What to find more of: an example, a kept answer, a file or what each sense reads; all of it, a box in a picture
+    or a stretch (s)."""
 
     example: int | None = None
     answer: int | None = None
     path: Path | None = None
     box: Box | None = None
     span_s: Span | None = None
+    inputs: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

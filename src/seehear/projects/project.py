@@ -155,6 +155,11 @@ class Project:
         with self.database.reading() as connection:
             return example_tables.list_ids(connection, _heading(connection), query, None)
 
+    def examples_of(self, ids: Sequence[int]) -> Sequence[Example]:
+        """The examples with these ids, in this order, also removed ones."""
+        with self.database.reading() as connection:
+            return example_tables.read_examples(connection, ids)
+
     def example(self, number: int) -> Example:
         """One example, also a removed one. Raises UsageError if there never was one with this id."""
         with self.database.reading() as connection:

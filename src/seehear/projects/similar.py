@@ -44,14 +44,22 @@ SAME_S = 0.002  # between times that are printed with three digits
 class SimilaritySearch:
     """One search: what is looked for, and where.
 
-    among          a folder, an archive or a file; by default the project's examples without an answer
+    among          a folder, an archive or a file; by default examples of the project
+    pool           the ids of these; by default of those without an answer
     query_inputs   see `read_query`
     Raises UsageError for what does not exist. What is looked for is read, and embedded, once that is needed: InputError
     if it cannot be read.
     """
 
-    def __init__(self, project: Project, encoder: Encoder, wanted: LookFor, among: Path | None = None) -> None:
-        self._project, self._encoder, self._wanted, self._among = project, encoder, wanted, among
+    def __init__(
+        self,
+        project: Project,
+        encoder: Encoder,
+        wanted: LookFor,
+        among: Path | None = None,
+        pool: Sequence[int] | None = None,
+    ) -> None:
+        self._project, self._encoder, self._wanted, self._among, self._pool = project, encoder, wanted, among, pool
         self._name, self.query_inputs = read_query(project, encoder.senses, wanted)
 
     @cached_property
@@ -70,7 +78,8 @@ class SimilaritySearch:
             folder = self._project.place.folder / FOLDER
             return [(item, Candidate(None, item.name)) for item in list_files(self._among, senses, folder)]
         found = []
-        for each in self._project.examples(Query(answered=False), limit=None):
+        pool = self._project.find(Query(answered=False)) if self._pool is None else self._pool
+        for each in self._project.examples_of(pool):
             inputs = _locate(self._project, senses, each.inputs, each.span_s)
             if inputs:
                 key = NewExample("", {sense: each.inputs[sense] for sense in inputs}, each.span_s).digest
@@ -177,7 +186,7 @@ class SimilaritySearch:
                 for item, candidate in self._places
                 if any(path_of(source).resolve() == wanted.path.resolve() for source in item.inputs.values())
             ]
-        return own if self._among is not None else own + self._answered_stretches()
+        return own if self._among is not None or self._pool is not None else own + self._answered_stretches()
 
     def _answered_stretches(self) -> list[Candidate]:
         """Examples that are a stretch of a recording which is searched, as stretches of that."""
@@ -216,13 +225,15 @@ def read_query(project: Project, senses: Sequence[str], wanted: LookFor) -> tupl
 
     Raises UsageError for what does not exist, InputError for a picture that cannot be read.
     """
-    inputs: Mapping[str, Input]
+    inputs: Mapping[str, Any]
     if wanted.example is not None:
         example = project.example(wanted.example)
         name, inputs = example.name, _locate(project, senses, example.inputs, wanted.span_s or example.span_s)
     elif wanted.answer is not None:
         kept = project.review.get(wanted.answer)
         name, inputs = kept.name, _locate(project, senses, kept.inputs, wanted.span_s or kept.span_s)
+    elif wanted.inputs is not None:
+        name, inputs = "the file", wanted.inputs
     elif wanted.path is not None:
         name, inputs = wanted.path.name, {sense: take_span(wanted.path, wanted.span_s) for sense in senses}
     else:
@@ -345,13 +356,17 @@ def search_similar(
     *,
     among: str | Path | None = None,
     encoder: Encoder | None = None,
+    pool: Sequence[int] | None = None,
 ) -> SimilaritySearch:
-    """A search for more like an example, a kept answer or a file. `encoder` is one that is loaded already."""
+    """A search for more like an example, a kept answer or a file. `encoder` is one that is loaded already; `pool` are
+    the ids of the examples that are searched, by default those without an answer."""
     if isinstance(wanted, int):
         wanted = LookFor(example=wanted)
     elif not isinstance(wanted, LookFor):
         wanted = LookFor(path=Path(wanted))
-    return SimilaritySearch(project, encoder or load_encoder(project), wanted, None if among is None else Path(among))
+    return SimilaritySearch(
+        project, encoder or load_encoder(project), wanted, None if among is None else Path(among), pool
+    )
 
 
 def load_encoder(project: Project) -> Encoder:

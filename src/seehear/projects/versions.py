@@ -23,7 +23,7 @@ from seehear.folders import temporary_folder
 from seehear.projects.columns import read_setting
 from seehear.projects.fields import Edit
 from seehear.projects.history import begin_change, describe_change, make_edits, undo
-from seehear.projects.schema import changes, edits, predictions, version_examples, versions
+from seehear.projects.schema import changes, edits, examples, predictions, version_examples, versions
 from seehear.projects.training_data import TRAIN
 from seehear.projects.unlearned import open_unlearned
 
@@ -132,6 +132,17 @@ class Versions:
         """The number of the version that was promoted, which is quicker to read than all about it."""
         number: int | None = self._project.setting(SERVED)
         return number
+
+    def learned_from(self, number: int) -> Sequence[int]:
+        """The ids of the examples that a version learned from, but for those that were removed since."""
+        select = (
+            sa.select(version_examples.c.example_id)
+            .join(examples, examples.c.id == version_examples.c.example_id)
+            .where(version_examples.c.number == number, version_examples.c.part == TRAIN, examples.c.removed.is_(False))
+            .order_by(version_examples.c.example_id)
+        )
+        with self._project.database.reading() as connection:
+            return connection.execute(select).scalars().all()
 
     def load(self, number: int) -> Recogniser:
         """The model of a version. Raises BundleError for a file that is not the one that was trained."""

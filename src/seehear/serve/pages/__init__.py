@@ -12,6 +12,7 @@ from seehear.serve.pages import (
     creating,
     demonstrating,
     drawing,
+    explaining,
     finding,
     home,
     live,
@@ -33,7 +34,7 @@ from seehear.serve.pages.routing import add_page_errors
 PAGES = (
     *(api_docs, home, creating, demonstrating),
     *(teaching, arriving, finding, marking, proposing, proposing_stretches, drawing, answering_examples),
-    *(checking, training, trying, live, reviewing, versions, model, project_settings),
+    *(checking, training, trying, explaining, live, reviewing, versions, model, project_settings),
 )
 
 
@@ -42,6 +43,8 @@ def add_pages(app: FastAPI) -> None:
     app.state.previews = Previews()
     app.state.feature_jobs = BackgroundJobs()
     app.state.check_jobs = BackgroundJobs()
+    app.state.why_jobs = BackgroundJobs()
+    app.state.reminder_jobs = BackgroundJobs()
     for each in PAGES:
         app.include_router(each.router)
     add_page_errors(app)
@@ -49,5 +52,6 @@ def add_pages(app: FastAPI) -> None:
 
 def close_pages(app: FastAPI) -> None:
     """Stop what is being done for pages."""
-    for jobs in (app.state.feature_jobs, app.state.check_jobs):
+    state = app.state
+    for jobs in (state.feature_jobs, state.check_jobs, state.why_jobs, state.reminder_jobs):
         jobs.close()

@@ -13,7 +13,7 @@ from seehear.amounts import format_count
 from seehear.check import Concern, Finding
 from seehear.errors import ConflictError
 from seehear.projects import Example, Project
-from seehear.projects.checking import ProjectCheck, list_corrections, read_examples, read_state
+from seehear.projects.checking import ProjectCheck, list_corrections, read_state
 from seehear.serve.pages.background import BackgroundJob, BackgroundJobs
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.check_words import CONTRADICTIONS, Words, describe_concern, describe_finding
@@ -24,7 +24,7 @@ from seehear.serve.pages.routing import page_router
 
 router = page_router()
 CheckJobs = BackgroundJobs[ProjectCheck]  # by project and the newest change of its examples
-AT_ONCE_S = 0.15  # a check that takes no longer is shown with the page
+AT_ONCE, AT_ONCE_S = 500, 0.15  # examples and time: a check of so many that takes no longer is shown with the page
 GRAVEST, OF_EACH = 3, 3  # findings on Train, and concerns of each
 MOST_LISTED = 30  # concerns of one finding on its page
 BESIDE = 2  # examples that one is shown with
@@ -103,7 +103,8 @@ def describe_check(request: Request, project: Project, listed: int, most: int | 
     most     findings
     """
     job = _start(request, project)
-    job.wait(AT_ONCE_S)
+    if job.total <= AT_ONCE:
+        job.wait(AT_ONCE_S)
     shown = None if job.result is None else _show(project, job.result, listed, most)
     return {"check": shown, "check_job": job}
 
@@ -129,7 +130,7 @@ def _show(project: Project, checked: ProjectCheck, listed: int, most: int | None
         for row in (each.row, *each.beside[:BESIDE])
         if row is not None
     }
-    examples = read_examples(project, [checked.examples[row] for row in sorted(rows)])
+    examples = project.examples_of([checked.examples[row] for row in sorted(rows)])
     known = dict(zip(sorted(rows), examples, strict=True))
     shown = [_show_finding(checked, *each, known) for each in chosen]
     return ShownCheck(checked, shown, len(urgent) - len(shown))

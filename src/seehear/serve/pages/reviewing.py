@@ -188,6 +188,7 @@ def _page(request: Request, project: Project, kept: KeptAnswer | None, error: Se
         blind=review.agreement(blind=True),
         seen=review.agreement(blind=False),
         least_compared=LEAST_COMPARED,
+        answers=project.versions.served_number() is not None,
         **values,
     )
 

@@ -14,9 +14,11 @@ from starlette.responses import RedirectResponse, Response
 
 from seehear.answers import ANSWERS
 from seehear.answers.items import ACCEPT_THRESHOLD, NEVER
+from seehear.answers.prediction_sets import EVERY_CLASS
 from seehear.media import EXTENSIONS
 from seehear.projects import Project
 from seehear.projects.demonstration import find_unseen
+from seehear.recipe import used_key
 from seehear.runtime.acceptance import Acceptance
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.prediction import Prediction
@@ -28,17 +30,18 @@ from seehear.serve.models import ServedModel
 from seehear.serve.open_projects import OpenProjects
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.demonstrating import add_unseen
+from seehear.serve.pages.explaining import keep_tried, why_address
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.open_projects import find_project, find_served, project_address
-from seehear.serve.pages.previews import SANDBOX, Preview, Previews, make_previews
-from seehear.serve.pages.rendering import render, wants_fragment
+from seehear.serve.pages.previews import SANDBOX, Previews, make_previews
+from seehear.serve.pages.rendering import model_address, render, wants_fragment
 from seehear.serve.pages.routing import page_router
 from seehear.serve.predict import answer_form, uploads_by_sense
 from seehear.serve.uploads import Form, read_form
 
 router = page_router()
 PAGE = "page"  # where an answer was asked
-MOST_KEPT_BYTES = 16 << 20  # of a file that was tried, to learn from it
+COVERAGES = (0.9, 0.8)  # of prediction sets: the first that the held-out examples support is asked for
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class ShownAnswer:
     previews     addresses and media types
     took_ms      from the arrival of the file
     kept         the key of the file as it was sent, if the project may learn from it; "" if not
+    coverage     of the prediction set; None if there is none, or if it says nothing about such an input
+    why          the address of its explanation; "" if there is none
     """
 
     prediction: Prediction
@@ -58,6 +63,8 @@ class ShownAnswer:
     previews: Sequence[tuple[str, str]]
     took_ms: int
     kept: str = ""
+    coverage: float | None = None
+    why: str = ""
 
 
 @router.get("/models/{name}/try")
@@ -71,6 +78,8 @@ async def answer(request: Request, name: str) -> Response:
     model: ServedModel = request.app.state.models.get(name)
     async with read_form(request) as form:
         shown = await answer_and_show(request, model, form)
+        kept = await asyncio.to_thread(keep_tried, request, uploads_by_sense(model, form))
+        shown = replace(shown, why=why_address(f"{model_address(name)}/try", kept))
     if wants_fragment(request):
         return render(request, "answer.html", shown=shown, classes=())
     return _page(request, model, shown)
@@ -91,8 +100,13 @@ async def answer_project(request: Request, slug: str) -> Response:
     async with read_form(request) as form:
         add_unseen(project, form)
         classes = await asyncio.to_thread(project.classes)
-        shown = replace(await answer_and_show(request, served, form, classes), kept=_keep(request, form))
-        keep_later(request, served, uploads_by_sense(served, form), PredictOptions(), shown.prediction, PAGE)
+        shown = await answer_and_show(request, served, form, classes)
+        inputs = uploads_by_sense(served, form)
+        kept = await asyncio.to_thread(keep_tried, request, inputs)
+        single = next(iter(kept.values())) if len(form.files) == 1 and kept else ""
+        shown = replace(shown, kept=single, why=why_address(f"{project_address(slug)}/try", kept))
+        said = replace(shown.prediction, prediction_set=None)
+        keep_later(request, served, inputs, PredictOptions(), said, PAGE)
     if wants_fragment(request):
         return render(request, "answer.html", shown=shown, address=project_address(slug), classes=classes)
     return await asyncio.to_thread(_project_page, request, project, served, shown)
@@ -131,8 +145,11 @@ async def answer_and_show(request: Request, model: ServedModel, form: Form, clas
 async def answer_alone(request: Request, model: ServedModel, form: Form) -> ShownAnswer:
     """Without a picture of what was asked. Raises UsageError, BusyError."""
     began_s = time.perf_counter()
-    answered = await answer_form(request.app.state.answerer, model, form, PredictOptions())
-    return describe_answer(model, answered, round(1000 * (time.perf_counter() - began_s)))
+    options = PredictOptions(coverage=choose_coverage(model))
+    answered = await answer_form(request.app.state.answerer, model, form, options)
+    shown = describe_answer(model, answered, round(1000 * (time.perf_counter() - began_s)))
+    told = answered.prediction_set is not None and not answered.unfamiliar
+    return replace(shown, coverage=options.coverage if told else None)
 
 
 async def add_previews(
@@ -146,6 +163,13 @@ async def add_previews(
 
 def describe_answer(model: ServedModel, prediction: Prediction, took_ms: int) -> ShownAnswer:
     return ShownAnswer(prediction, _candidates(prediction), _needed(model, prediction), (), took_ms)
+
+
+def choose_coverage(model: ServedModel) -> float | None:
+    """The coverage of the prediction sets to show; None if the model promises none."""
+    recipe = model.recogniser.recipe
+    curve = recipe.coverage.get(used_key(recipe.senses), {}).get(EVERY_CLASS)
+    return next((each for each in COVERAGES if curve and curve.least_threshold(each) is not None), None)
 
 
 def accepted_extensions(model: ServedModel) -> str:
@@ -176,15 +200,6 @@ def _describe(model: ServedModel) -> dict[str, Any]:
     nouns = [SENSES[sense].noun for sense in senses]
     live = HEARING.name in senses or SIGHT.name in senses
     return {"nouns": nouns, "accept": accepted_extensions(model), "live": live}
-
-
-def _keep(request: Request, form: Form) -> str:
-    """The key of a single file that is small enough to be remembered for a while; "" for any other."""
-    uploads = list(form.files.values())
-    if len(uploads) != 1 or uploads[0].size > MOST_KEPT_BYTES:
-        return ""
-    previews: Previews = request.app.state.previews
-    return previews.keep(Preview(uploads[0].read_bytes(), "", uploads[0].name))
 
 
 def _candidates(prediction: Prediction) -> list[tuple[str, float]]:
