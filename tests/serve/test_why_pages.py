@@ -81,7 +81,7 @@ def test_a_press_shows_where_it_looked(served: TestClient) -> None:
     (section,) = page.all("section", **{"aria-label": "Where it looked"})
     assert "99 of 100 sure of marked." in section.text
     assert "It looked mostly at the centre" in section.text
-    assert "Without that part, it would be under 1 of 100 sure, and its answer plain." in section.text
+    assert "Without that part, it would be under 1 of 100 sure, and its answer would be plain." in section.text
     (picture,) = section.all("img")
     drawn = Image.open(BytesIO(served.get(picture.attributes["src"]).content)).convert("RGB")
     red = np.asarray(drawn, np.float32)[..., 0] - np.asarray(drawn, np.float32)[..., 2]

@@ -165,7 +165,7 @@ def _describe(explanation: Explanation, previews: Previews) -> Why:
     pictures = []
     for sense, picture in explanation.pictures().items():
         kept = previews.keep(Preview(to_jpeg(picture, LONGEST_SIDE_PX), "image/jpeg"))
-        shows = "How sure it is of what is there" if sense == CONFIDENCE else f"What it {SENSES[sense].attended}"
+        shows = "How sure it is of what is there" if sense == CONFIDENCE else f"Where it {SENSES[sense].attended}"
         pictures.append(Picture(kept, shows))
     total = sum(map(abs, explanation.shares.values()))
     shares = [

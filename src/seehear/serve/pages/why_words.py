@@ -40,7 +40,7 @@ def _describe_heat(explanation: Explanation, sense: str, heat: HeatMap) -> Itera
 
 def _say_without(explanation: Explanation, part: Part) -> str:
     said = _say(explanation, part.without)
-    return f"{said}, and its answer {part.answer}" if explanation.changes_answer(part) else said
+    return f"{said}, and its answer would be {part.answer}" if explanation.changes_answer(part) else said
 
 
 def _say(explanation: Explanation, value: float) -> str:
