@@ -22,7 +22,7 @@ MODULES = {
 }
 
 FLOOR = {"errors", "geometry", "media", "amounts", "escaping", "sampling", "strict_json", "strict_xml", "problems"}
-LEFT = FLOOR | {"files", "folders", "audit", "senses", "answers", "recipe"}  # what serving depends on
+LEFT = FLOOR | {"files", "folders", "audit", "senses", "answers", "effects", "recipe"}  # what serving depends on
 MAY_IMPORT = {
     "errors": set(),
     "amounts": set(),
@@ -45,7 +45,8 @@ MAY_IMPORT = {
     "senses": FLOOR | {"layers"},
     "decoding": {"errors"},
     "answers": FLOOR | {"layers", "decoding"},
-    "recipe": FLOOR | {"senses", "answers"},
+    "effects": {"amounts"},
+    "recipe": FLOOR | {"senses", "answers", "effects"},
     "measure": LEFT | {"table"},
     "results": LEFT | {"measure", "runtime", "inputs", "explain"},
     "runtime": LEFT,
@@ -90,6 +91,9 @@ ONLY_IN = {
         "senses/hearing/wav2vec2.py",
         "senses/hearing/states.py",
         "augment.py",
+        "senses/hearing/noise.py",
+        "senses/hearing/distort.py",
+        "senses/picture_distort.py",
         "head.py",
         "head_layers.py",
         "decoder.py",

@@ -255,6 +255,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     wrong_at_most: float | None = None,
     text: Iterable[str] | None = None,
     fair: str | None = None,
+    robust: bool = False,
     cache: Path | None = None,
     listen: Listener = ignore_events,
 ) -> Recogniser:
@@ -268,6 +269,8 @@ def train(  # noqa: PLR0913 - one argument for each option
                 a file of weights, an ONNX encoder of pictures, or a model file; its head is kept for the same answers
     text        more lines for the language model of transcripts
     fair        a column of the table, such as site or speaker, whose groups weigh the same, however small
+    robust      also learn from inputs distorted as other cameras, microphones and surroundings would; a fifth of the
+                time measures what that costs
     cache       where decoded examples and checkpoints are kept; beside `out` by default
 
     The cache is deleted when the model is written, and kept when the run is interrupted: `resume` continues it with
@@ -284,7 +287,8 @@ def train(  # noqa: PLR0913 - one argument for each option
 
     model = read_pretrained(start, recipe)
     wanted = None if start is None or model else str(start)
-    place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, wanted, fair)
+    place = choose_device(device)
+    options = TrainOptions(minutes, steps, seed, wrong_at_most, wanted, fair, robust or None)
     with _open_run_directory(out, cache, resume, listen) as run:
         given, told = open_training_data(data, val, unlabelled, answer, senses, run, listen), read_recipe(run)
         if told is None:  # a resumed run has been checked

@@ -86,6 +86,7 @@ def evaluate_table(
         distribution_shift=predicted.distribution_shift,
         groups_seen=count_groups(table),
         fairness=str(recipe.fairness or ""),
+        robustness=str(recipe.robustness or ""),
     )
     corrupted: Mapping[str, Image] = {}
     if stress:

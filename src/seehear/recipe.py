@@ -13,6 +13,7 @@ from seehear.amounts import format_count, format_duration
 from seehear.answers import ANSWERS
 from seehear.answers.items import NEVER
 from seehear.answers.selective import DEFAULT_RISK, GROWTHS
+from seehear.effects import Comparison, Fairness, Robustness, UnlabelledUse
 from seehear.errors import DataError
 from seehear.senses import SENSES
 
@@ -116,6 +117,7 @@ class Training(Frozen):
     held_out    share of the examples that are held out for calibration and evaluation
     folds       parts of the training examples for cross-fitting; 0: only the held-out examples calibrate
     fair        a column of the metadata whose groups weigh the same, however small; "" for none
+    robust      whether inputs are distorted as other devices and surroundings would
     """
 
     minutes: float = Field(gt=0)
@@ -127,6 +129,7 @@ class Training(Frozen):
     held_out: float = Field(default=0.1, gt=0, lt=1)
     folds: Folds = 0
     fair: str = Field(default="", max_length=1000)
+    robust: bool = False
 
 
 class Alternative(Frozen):
@@ -158,69 +161,6 @@ class Alternative(Frozen):
         if self.pretrained_share + self.share > 1 + 1e-9:
             raise ValueError("pretrained_share and share are more than 1 together")
         return self
-
-
-class Comparison(Frozen):
-    """A metric of this recogniser and of another one, on the same held-out examples.
-
-    other         for example "whisper-base without training"
-    after_steps   of this recogniser, which was trained further since; None if it was fully trained
-    """
-
-    metric: str
-    other: str
-    other_value: float
-    own_value: float
-    examples: int = Field(ge=1)
-    after_steps: int | None = Field(default=None, ge=0)
-
-
-class UnlabelledUse(Frozen):
-    """What unlabelled examples changed: a metric on held-out examples without and with them.
-
-    helped   whether the network that learned from them is the one that was kept
-    """
-
-    examples: int = Field(ge=0)
-    helped: bool
-    metric: str
-    without: float
-    with_them: float
-    held_out: int = Field(ge=1)
-
-
-class GroupEffect(Frozen):
-    """The share of wrong answers to a group's training examples, by heads that had not seen them, without and with
-    equal weight for all groups."""
-
-    name: str
-    examples: int = Field(ge=1)
-    without: float
-    with_it: float
-
-
-class Fairness(Frozen):
-    """What equal weight for the groups of a column changed in training; no groups if that was not measured."""
-
-    column: str
-    groups: tuple[GroupEffect, ...] = Field(default=(), max_length=10_000)
-
-    def __str__(self) -> str:
-        weight = f"the groups of '{self.column}' had equal weight in training"
-        if not self.groups:
-            return f"{weight}; what that cost the larger ones was not measured"
-        worst = max(self.groups, key=lambda group: group.without)
-        others = [group for group in self.groups if group is not worst]
-        examples = sum(group.examples for group in others)
-        without, with_it = (
-            sum(group.examples * getattr(group, name) for group in others) / max(examples, 1)
-            for name in ("without", "with_it")
-        )
-        return (
-            f"{weight}: of the group with most wrong answers, '{worst.name}', {100 * worst.without:.3g} % are wrong "
-            f"without and {100 * worst.with_it:.3g} % with it, of the others {100 * without:.3g} % and "
-            f"{100 * with_it:.3g} %, in cross-validation before fine-tuning"
-        )
 
 
 class Provenance(Frozen):
@@ -287,6 +227,7 @@ class Recipe(Frozen):
     alternative: Alternative | None = None
     unlabelled: UnlabelledUse | None = None
     fairness: Fairness | None = None
+    robustness: Robustness | None = None
     provenance: Provenance | None = None
 
     @field_validator("format", mode="before")

@@ -193,15 +193,16 @@ def test_a_withheld_sense_changes_nothing(
 
 
 @EVERY_SET
+@pytest.mark.parametrize("robust", [False, True])
 def test_augmentation_keeps_shapes_and_is_finite(
-    senses: tuple[str, ...], make_dataset: Callable[..., DatasetCache]
+    senses: tuple[str, ...], robust: bool, make_dataset: Callable[..., DatasetCache]
 ) -> None:
     dataset = make_dataset("label", senses)
     batch = dataset.batch(range(8))
     network = Network(dataset.recipe)
     for name, spec in dataset.recipe.senses.items():
         augment: Any = SENSES[name].build_augmentation(
-            spec.model_copy(update={"augmentation_strength": 1.0, **_mirrored(spec)})
+            spec.model_copy(update={"augmentation_strength": 1.0, **_mirrored(spec)}), robust=robust
         )
         changed, warps = augment(
             network.select_inputs(name, batch.inputs), sample_time_stretch(8, {name: augment.spec}, torch.device("cpu"))

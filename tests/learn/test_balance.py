@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from learning import ANSWER_CELLS, EXAMPLES, digits_table, open_all_kinds, recipe_for
+from seehear.effects import Fairness, GroupEffect
 from seehear.errors import UsageError
 from seehear.events import Event, Notice, ignore_events
 from seehear.learn.calibrate.card import render_model_card
@@ -19,7 +20,7 @@ from seehear.learn.loop.probe import compare_groups, fit_head
 from seehear.learn.model.network import Network
 from seehear.measure.evaluate import evaluate
 from seehear.planning.columns import require_column
-from seehear.recipe import Fairness, GroupEffect, Recipe
+from seehear.recipe import Recipe
 
 ROWS = np.arange(EXAMPLES)
 SITES = ["north"] * (EXAMPLES - 4) + ["south"] * 4

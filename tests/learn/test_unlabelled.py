@@ -18,6 +18,7 @@ from learning import ANSWER_CELLS, EXAMPLES, PARITY, dataset_of, digits_table, r
 from seehear import api
 from seehear.answers.label import LabelKind
 from seehear.datasets import TrainingData, open_unlabelled
+from seehear.effects import UnlabelledUse
 from seehear.errors import DataError, SeehearError, UsageError
 from seehear.events import Event, Notice, ignore_events
 from seehear.learn import outputs, unlabelled
@@ -32,7 +33,6 @@ from seehear.learn.loop.selection import average_weights
 from seehear.learn.model.network import Network
 from seehear.learn.run_directory import record_start
 from seehear.learn.unlabelled import SelfTraining, load_unlabelled
-from seehear.recipe import UnlabelledUse
 from seehear.table import Table
 
 Array = NDArray[Any]

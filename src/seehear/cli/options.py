@@ -211,6 +211,14 @@ Fair = Annotated[
         help="A column, such as site or speaker, whose groups weigh the same in training, however small they are.",
     ),
 ]
+Robust = Annotated[
+    bool,
+    typer.Option(
+        "--robust",
+        help="Also train on inputs distorted as other cameras, microphones, rooms and light would. The card says what "
+        "that cost on inputs as they are.",
+    ),
+]
 Start = Annotated[
     str | None,
     typer.Option(

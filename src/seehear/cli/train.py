@@ -44,6 +44,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
         typer.Option(metavar="FILE", help="More text for the language model of transcripts, one sentence per line."),
     ] = None,
     fair: options.Fair = None,
+    robust: options.Robust = False,
     cache: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder for decoded examples and checkpoints. Unless given, MODEL.run."),
@@ -74,6 +75,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
                 wrong_at_most=wrong_at_most,
                 text=options.read_lines(text),
                 fair=fair,
+                robust=robust or None,
                 cache=cache,
             ),
         )

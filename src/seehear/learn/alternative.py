@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from seehear.amounts import format_count
 from seehear.answers.kind import Headline
 from seehear.datasets import TrainingData
+from seehear.effects import Comparison
 from seehear.errors import TrainingError
 from seehear.events import Listener, Notice
 from seehear.files import write_atomically
@@ -32,7 +33,7 @@ from seehear.learn.provenance import EffortMeter, describe_origin
 from seehear.learn.run_directory import START_ANEW, record_start
 from seehear.learn.train import Learned, PreparedTraining, prepare, train
 from seehear.learn.unlabelled import check_supported
-from seehear.recipe import Alternative, Comparison, Frozen, Recipe
+from seehear.recipe import Alternative, Frozen, Recipe
 from seehear.run_files import MANIFEST
 from seehear.runtime.bundle import Bundle
 from seehear.sampling import take_evenly
@@ -134,7 +135,7 @@ def _train_best(
     with ExitStack() as stack:
         trainings: dict[Name, PreparedTraining] = {}
         if choice is None or choice.kept == "own":
-            trainings["own"] = stack.enter_context(begin(own, start=start, run=run))
+            trainings["own"] = stack.enter_context(begin(own, start=start, run=run)).try_robust(until_s)
         if choice is None or choice.kept == "random":
             trainings["random"] = stack.enter_context(begin(make_random(own, alternative), run=run / FOLDER))
         candidates = _share_time(trainings, alternative, until_s)

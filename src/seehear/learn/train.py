@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from seehear.datasets import TrainingData
+from seehear.effects import Comparison, Fairness, Robustness, UnlabelledUse
 from seehear.events import Listener, Notice
 from seehear.learn.calibrate.calibration import calibrate_network, fit_ood_scorers
 from seehear.learn.calibrate.card import render_model_card
@@ -31,9 +32,10 @@ from seehear.learn.loop.validation import Validation
 from seehear.learn.model.network import Network, create_network
 from seehear.learn.model.ood import BANK
 from seehear.learn.model.pretrained import Pretrained, load_starts
+from seehear.learn.robustness import check_robust, measure_robustness
 from seehear.learn.tracing_process import Tracing, trace_in_background
 from seehear.learn.unlabelled import TEACHER_SHARE, SelfTraining, load_unlabelled
-from seehear.recipe import Comparison, Fairness, Recipe, UnlabelledUse
+from seehear.recipe import Recipe
 from seehear.run_files import CHECKPOINT
 from seehear.runtime.bundle import Bundle
 from seehear.sampling import take_evenly
@@ -59,6 +61,7 @@ class PreparedTraining:
     untrained  how good its start is without training
     tracing    of its graphs
     after_s    an estimate of the seconds from the last step to the finished model file
+    robustness what robust training changes, if that was measured
     """
 
     network: Network
@@ -70,6 +73,7 @@ class PreparedTraining:
     after_s: float
     run: Path
     listen: Listener
+    robustness: Robustness | None = None
 
     @property
     def problems(self) -> tuple[RowProblem, ...]:
@@ -84,6 +88,14 @@ class PreparedTraining:
         training = self.network.recipe.training
         least_s = 0.0 if self.frozen is not None else 60 * training.minutes / 2
         return Clock(training, max(least_s, seconds))
+
+    def try_robust(self, until_s: float) -> PreparedTraining:
+        """The same, after a part of the time until then has shown what robust training changes, if it is requested."""
+        training = self.network.recipe.training
+        if not training.robust:
+            return self
+        clock = Clock(training, max(0.0, until_s - self.after_s - time.monotonic()))
+        return replace(self, robustness=measure_robustness(self.network, self.split, clock, self.run, self.listen))
 
     def learn(self, clock: Clock) -> Learned:
         """Train on the labelled examples, and then on unlabelled ones, too, if there are `more`."""
@@ -136,6 +148,7 @@ class PreparedTraining:
         statistics = {"input_statistics": to_ranges(measured), "groups_seen": describe_groups(split)}
         found: dict[str, Any] = {"training": settings, "unlabelled": learned.unlabelled, "comparison": comparison}
         found["fairness"] = self._describe_fairness()
+        found["robustness"] = (self.robustness or Robustness()) if settings.robust else None
         found["usual"] = recipe.usual.model_copy(update={"measured": measured})
         recipe = recipe.model_copy(update=statistics | found)
         graphs = export_graphs(traced.graphs, network, split.val, split.val_rows)
@@ -159,7 +172,8 @@ def train(
     `start` does not fit.
     """
     until_s = time.monotonic() + 60 * recipe.training.minutes
-    with prepare(data, recipe, start=start, run=run, until_s=until_s, device=device, listen=listen) as training:
+    with prepare(data, recipe, start=start, run=run, until_s=until_s, device=device, listen=listen) as prepared:
+        training = prepared.try_robust(until_s)
         clock = training.clock(until_s - training.after_s - time.monotonic())
         return training.finish(training.learn(clock)), training.problems
 
@@ -186,6 +200,7 @@ def prepare(
     _load_weights(network, start, listen)
     with trace_in_background(network, split.val, split.val_rows, listen) as tracing:
         frozen = _fit_head(network, start, split, tracing, listen)
+        check_robust(network)
         spent = frozen is not None and time.monotonic() > until_s
         resumed = (run / CHECKPOINT).exists()  # it keeps its time budget
         estimated = recipe.training.steps is None and not resumed and not spent

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from seehear.amounts import format_count
 from seehear.answers import ANSWERS
+from seehear.effects import UnlabelledUse
 from seehear.errors import DataError, UsageError
 from seehear.events import Finished, Listener, Notice, Started
 from seehear.learn.calibrate.calibration import fit_ood_scorers
@@ -34,7 +35,6 @@ from seehear.learn.loop.selection import average_weights, compute_loss
 from seehear.learn.loop.validation import Validation, measure_network
 from seehear.learn.model.network import Network
 from seehear.learn.outputs import compute_scored_outputs
-from seehear.recipe import UnlabelledUse
 from seehear.runtime.model_runner import OOD_SCORE
 from seehear.sampling import take_evenly
 from seehear.table import Table, find_shared_rows

@@ -51,6 +51,7 @@ class Evaluation:
     rejection_reason    why nothing is accepted at any confidence; "" if something may be
     groups_seen         how many people or places the examples come from; "" if the table does not say
     fairness            what equal weight for groups changed in training; "" without
+    robustness          what robust training changed; "" without
     calibration         of whole answers; None if it was not measured
     sets                the coverage of prediction sets; None unless requested
     distribution_shift  sentences that say how the examples differ from the training data
@@ -72,6 +73,7 @@ class Evaluation:
     rejection_reason: str = ""
     groups_seen: str = ""
     fairness: str = ""
+    robustness: str = ""
     calibration: Calibration | None = None
     sets: SetCoverage | None = None
     distribution_shift: tuple[str, ...] = ()
@@ -92,6 +94,7 @@ class Evaluation:
             **({"speed": self.speed.to_json()} if self.speed else {}),
             "groups_seen": self.groups_seen,
             **({"fairness": self.fairness} if self.fairness else {}),
+            **({"robustness": self.robustness} if self.robustness else {}),
             "distribution_shift": list(self.distribution_shift),
             **({"stress": self.stress.to_json()} if self.stress else {}),
             "skipped": [problem.to_json() for problem in self.skipped],
@@ -118,7 +121,7 @@ class Evaluation:
                 *([str(self.speed)] if self.speed else []),
                 *(f"unlike the training data: {sentence}" for sentence in self.distribution_shift),
                 *([f"left out: {len(self.skipped):,}"] if self.skipped else []),
-                *([self.fairness] if self.fairness else []),
+                *filter(None, [self.fairness, self.robustness]),
                 *(f"\n{grouping}" for grouping in self.groups.values()),
                 *([f"\n{self.stress}"] if self.stress else []),
             ]

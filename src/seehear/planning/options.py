@@ -24,6 +24,7 @@ class TrainOptions:
     wrong_at_most: float | None = None
     start: str | None = None  # pretrained encoders: auto, none, or their names
     fair: str | None = None  # a column of the metadata whose groups weigh the same
+    robust: bool | None = None  # whether inputs are distorted as other devices and surroundings would
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not 0 < self.minutes < LONGEST_MIN:

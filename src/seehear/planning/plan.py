@@ -168,6 +168,7 @@ class _NetworkPlanner:
             width=_width(senses),
             training=Training(
                 fair=require_column(self.table, self.options.fair),
+                robust=bool(self.options.robust),
                 minutes=minutes,
                 steps=options.steps,
                 seed=options.seed or 0,

@@ -40,7 +40,7 @@ def follow_recipe(recipe: Recipe, table: Table, options: TrainOptions) -> Recipe
     """
     _check_fits(recipe, table, "the recipe")
     changes: dict[str, Any] = {} if options.minutes is None else {"steps": None, "precision": "auto"}
-    given = {name: getattr(options, name) for name in ("minutes", "steps", "seed", "fair")}
+    given = {name: getattr(options, name) for name in ("minutes", "steps", "seed", "fair", "robust")}
     require_column(table, options.fair or recipe.training.fair or None)
     changes |= {name: value for name, value in given.items() if value is not None}
     answer = recipe.answer
@@ -56,6 +56,7 @@ def follow_recipe(recipe: Recipe, table: Table, options: TrainOptions) -> Recipe
             "comparison": None,
             "unlabelled": None,
             "fairness": None,
+            "robustness": None,
             "provenance": None,
         }
     )
@@ -77,6 +78,7 @@ def continue_recipe(model: Recipe, table: Table, options: TrainOptions) -> Recip
             "precision": "auto",
             "held_out": choose_held_out_share(table.answers(), ANSWERS[model.kind], wrong_at_most),
             "fair": require_column(table, options.fair),
+            "robust": bool(options.robust),
             "folds": 0,  # the model has seen examples that nobody knows, which may be among these
         }
     )

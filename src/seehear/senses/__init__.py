@@ -94,8 +94,11 @@ class Sense(Protocol):
         with pretrained weights have `load_pretrained(tensors)`, and may have `fold()`, called on the copy to export.
         """
 
-    def build_augmentation(self, spec: Any) -> nn.Module:
+    def build_augmentation(self, spec: Any, *, robust: bool = False) -> nn.Module:
         """A module: forward(tensors of `collate`, TimeStretch) -> (augmented tensors, Warps or None).
+
+        With `robust`, inputs are also distorted as other devices and surroundings would, but never by one of
+        `corruptions`, which measure what that is good for.
 
         Augmentation must not change the answer. The Warps say how pixels moved, for answers with positions. Senses
         with time cells apply the given stretch and no other change of timing.

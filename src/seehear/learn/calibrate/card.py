@@ -8,8 +8,9 @@ from typing import Any
 from seehear.amounts import format_count, format_duration, format_exact_percent, pluralise
 from seehear.answers import ANSWERS
 from seehear.answers.selective import DEFAULT_RISK
+from seehear.effects import UnlabelledUse
 from seehear.measure.formatting import format_percent
-from seehear.recipe import Recipe, UnlabelledUse, used_key
+from seehear.recipe import Recipe, used_key
 from seehear.starts import STARTS
 
 
@@ -31,6 +32,7 @@ def render_model_card(recipe: Recipe) -> str:
         *_describe_comparison(recipe),
         *_describe_worst_groups(recipe),
         *_describe_fairness(recipe),
+        *_describe_robustness(recipe),
         "## Limits",
         "",
         *[f"- {_by(used)}: {describe_risk(recipe, used)}." for used in recipe.selective],
@@ -93,6 +95,10 @@ def _describe_fairness(recipe: Recipe) -> list[str]:
         shares = (format_percent(share) for share in (group.without, group.with_it))
         rows.append(f"| {group.name} | {group.examples:,} | {' | '.join(shares)} |")
     return [f"Note that {found}:", "", *rows, ""]
+
+
+def _describe_robustness(recipe: Recipe) -> list[str]:
+    return [] if recipe.robustness is None else [f"Note that {recipe.robustness}.", ""]
 
 
 def _describe_examples(recipe: Recipe) -> list[str]:

@@ -14,13 +14,13 @@ from seehear.amounts import format_count
 from seehear.answers import ANSWERS
 from seehear.answers.text import TextSpec
 from seehear.answers.text.whisper_decoder import ExportedWhisperDecoder
+from seehear.effects import Comparison
 from seehear.events import Finished, Listener, Notice, Started
 from seehear.learn.calibrate.calibration import Calibrated, make_decoder_function, select_calibration_rows
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.model.network import Network
 from seehear.learn.zero_shot import Transcriber
 from seehear.measure.formatting import format_percent
-from seehear.recipe import Comparison
 from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.plan import Whisper
 from seehear.starts import find_start, load_tensors

@@ -140,7 +140,10 @@ class Run:
         self.autotuner = Autotuner(candidate_executions(self.training, self.device))
         self._checked: set[Execution] = set()
         senses = network.recipe.senses
-        self.augments: dict[str, Any] = {name: SENSES[name].build_augmentation(spec) for name, spec in senses.items()}
+        robust = self.training.robust
+        self.augments: dict[str, Any] = {
+            name: SENSES[name].build_augmentation(spec, robust=robust) for name, spec in senses.items()
+        }
         supports_mixup = ANSWERS[network.recipe.kind].supports_mixup
         self.mixup = MIXUP * supports_mixup * min(float(spec.augmentation_strength) for spec in senses.values())  # type: ignore[attr-defined]
         self._average_and_current = get_trained_tensors(self.average), get_trained_tensors(network)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seehear.answers.kind import Headline
+from seehear.effects import Fairness, GroupEffect
 from seehear.events import Advanced, Finished, Listener, Measured, Notice, Started, ignore_events
 from seehear.learn.data.balance import balance
 from seehear.learn.data.cache import DatasetCache, move
 from seehear.learn.model.network import Network, Tensors
 from seehear.learn.model.ood import BANK
 from seehear.measure.binning import group_rows
-from seehear.recipe import Fairness, GroupEffect
 from seehear.sampling import take_evenly
 
 TASK = "training the last layer"

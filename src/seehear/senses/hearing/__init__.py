@@ -94,10 +94,10 @@ class Hearing:
 
         return ConvRecurrentEncoder(spec.encoder, spec.augmentation_strength)
 
-    def build_augmentation(self, spec: HearingSpec) -> nn.Module:
+    def build_augmentation(self, spec: HearingSpec, *, robust: bool = False) -> nn.Module:
         from seehear.senses.hearing.augment import AugmentHearing
 
-        return AugmentHearing(spec)
+        return AugmentHearing(spec, robust=robust)
 
     def corruptions(self) -> Mapping[str, Corruption]:
         from seehear.senses.hearing.corruptions import CORRUPTIONS

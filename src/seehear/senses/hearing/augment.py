@@ -7,16 +7,17 @@ from torch import Tensor, nn
 
 from seehear.geometry import TimeStretch
 from seehear.layers.layout import round_up_length
+from seehear.senses.hearing.distort import distort
+from seehear.senses.hearing.noise import add_noise, babble, coloured_noise, round_fft_size
 from seehear.senses.hearing.plan import CELL_SAMPLES, HOP_SAMPLES, RATE_HZ, HearingSpec
 
 GAIN_DB = 9.0
 NOISE_SHARE, NOISE_DB = 0.5, (3.0, 35.0)  # share that gets noise, and its range of signal-to-noise ratios
 HEAVY_NOISE_SHARE, HEAVY_NOISE_DB = 0.75, (-12.0, 25.0)  # the same with heavy_noise
-BABBLE_SHARE, VOICES = 0.5, 3  # share of the heavy noise that is babble, and the number of voices in it
+BABBLE_SHARE = 0.5  # of the heavy noise
 CLIPPED_SHARE, CLIPPED_AT = 0.2, 0.1  # share that is clipped, and the lowest clipping level relative to the peak
 ROOM_SHARE, ROOM_S = 0.3, 0.25
 CLICKED_SHARE, CLICKS = 0.3, 2  # chance of each click
-FFT_STEP = 8192  # FFT sizes are multiples of this
 MASK_BANDS, MASK_S, MASKS = 0.2, 0.12, 2  # SpecAugment (Park et al. 2019) at full strength
 TILT = 0.6  # random filter response, in standard deviations of each band: imitates other microphones and rooms
 
@@ -24,21 +25,23 @@ TILT = 0.6  # random filter response, in standard deviations of each band: imita
 class AugmentHearing(nn.Module):
     """audio (B, T), audio_samples (B,) -> the same with other speed, level, room and noise; Warps are None."""
 
-    def __init__(self, spec: HearingSpec) -> None:
+    def __init__(self, spec: HearingSpec, *, robust: bool = False) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec, self.robust = spec, robust
 
     def forward(self, inputs: dict[str, Tensor], stretch: TimeStretch) -> tuple[dict[str, Tensor], None]:
         strength = self.spec.augmentation_strength
         audio, samples = _apply_stretch(inputs["audio"], inputs["audio_samples"], stretch)
         audio = _add_reverberation(_add_clicks(audio), ROOM_SHARE * strength)
         if self.spec.heavy_noise:
-            babble = torch.rand(len(audio), 1) < BABBLE_SHARE
-            noise = torch.where(babble.to(audio.device), _babble(audio), _coloured_noise(audio))
-            audio = _add_noise(audio, samples, noise, HEAVY_NOISE_SHARE, HEAVY_NOISE_DB)
+            voices = torch.rand(len(audio), 1) < BABBLE_SHARE
+            noise = torch.where(voices.to(audio.device), babble(audio), coloured_noise(audio))
+            audio = add_noise(audio, samples, noise, HEAVY_NOISE_SHARE, HEAVY_NOISE_DB)
         else:
-            audio = _add_noise(audio, samples, _coloured_noise(audio), NOISE_SHARE * (0.5 + 0.5 * strength), NOISE_DB)
+            audio = add_noise(audio, samples, coloured_noise(audio), NOISE_SHARE * (0.5 + 0.5 * strength), NOISE_DB)
         audio = _clip(audio, CLIPPED_SHARE * strength)
+        if self.robust:
+            audio = distort(audio, samples)
         gain_db = GAIN_DB * (torch.rand(len(audio), 1) * 2 - 1)
         return {"audio": audio * (10 ** (gain_db / 20)).to(audio), "audio_samples": samples}, None
 
@@ -95,20 +98,10 @@ def _add_reverberation(audio: Tensor, share: float) -> Tensor:
     response = torch.randn(batch, tail, device=audio.device) * torch.exp(-time_s / decay_s) * 0.05
     response[:, 0] = 1
     response[torch.rand(batch, device=audio.device) >= share, 1:] = 0
-    size = _fft_size(steps + tail)
+    size = round_fft_size(steps + tail)
     wet = torch.fft.irfft(torch.fft.rfft(audio, size) * torch.fft.rfft(response, size), size)
     result: Tensor = wet[:, :steps]
     return result
-
-
-def _coloured_noise(audio: Tensor) -> Tensor:
-    """Random noise (B, T) with a spectrum between white and brown."""
-    batch, steps = audio.shape
-    spectrum = torch.fft.rfft(torch.randn(batch, _fft_size(steps), device=audio.device))
-    slope = torch.rand(batch, 1, device=audio.device)  # 0 white, 1 brown
-    spectrum = spectrum / torch.arange(1, spectrum.shape[1] + 1, device=audio.device) ** slope
-    noise: Tensor = torch.fft.irfft(spectrum)[:, :steps]
-    return noise
 
 
 def _add_clicks(audio: Tensor) -> Tensor:
@@ -126,32 +119,3 @@ def _clip(audio: Tensor, share: float) -> Tensor:
     kept = torch.where(torch.rand(batch, 1) < share, CLIPPED_AT + (1 - CLIPPED_AT) * torch.rand(batch, 1), 1.0)
     most = audio.abs().amax(1, keepdim=True) * kept.to(audio)
     return torch.clamp(audio, -most, most)
-
-
-def _fft_size(samples: int) -> int:
-    """Round up to one of few FFT sizes: each needs a cached plan, and some sizes are slow."""
-    return -(-samples // FFT_STEP) * FFT_STEP
-
-
-def _babble(audio: Tensor) -> Tensor:
-    """Babble noise: the sum of VOICES other recordings of the batch (B, T), each shifted in time."""
-    batch, steps = audio.shape
-    noise = torch.zeros_like(audio)
-    for _ in range(VOICES):
-        other = (torch.arange(batch) + torch.randint(1, max(2, batch), ())) % batch
-        noise = noise + audio[other.to(audio.device)].roll(int(torch.randint(0, steps, ())), 1)
-    return noise
-
-
-def _add_noise(audio: Tensor, samples: Tensor, noise: Tensor, share: float, ratios_db: tuple[float, float]) -> Tensor:
-    """Add noise to a share of the batch at a random signal-to-noise ratio; silence counts as having the mean level."""
-    batch = len(audio)
-    noise = noise / noise.square().mean(1, keepdim=True).sqrt().clamp_min(1e-9)
-    level = (audio.square().sum(1, keepdim=True) / samples[:, None]).sqrt()
-    level = torch.where(level > 0, level, level.mean())
-    low, high = ratios_db
-    ratio_db = low + (high - low) * torch.rand(batch, 1)
-    chosen = torch.rand(batch, 1) < share
-    gain = level * (chosen * 10 ** (-ratio_db / 20)).to(audio)
-    result: Tensor = audio + noise * gain
-    return result

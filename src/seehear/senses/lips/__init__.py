@@ -84,10 +84,10 @@ class Lips:
 
         return LipsEncoder(spec)
 
-    def build_augmentation(self, spec: LipsSpec) -> nn.Module:
+    def build_augmentation(self, spec: LipsSpec, *, robust: bool = False) -> nn.Module:
         from seehear.senses.lips.augment import AugmentLips
 
-        return AugmentLips(spec)
+        return AugmentLips(spec, robust=robust)
 
     def corruptions(self) -> Mapping[str, Corruption]:
         from seehear.senses.lips.corruptions import CORRUPTIONS

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from seehear.geometry import TimeStretch
 from seehear.layers.layout import round_up_length
 from seehear.senses.lips.plan import RATE_HZ, LipsSpec
+from seehear.senses.picture_distort import distort
 
 SHIFT, ZOOM = 0.08, 0.12  # relative to a side, and to the size; about the error of the face detector
 BRIGHTNESS, CONTRAST = 0.15, 0.3  # relative to full scale, and to the deviation from the mean, at full strength
@@ -21,13 +22,15 @@ class AugmentLips(nn.Module):
     All frames of a clip get the same change: differences between frames would look like movement.
     """
 
-    def __init__(self, spec: LipsSpec) -> None:
+    def __init__(self, spec: LipsSpec, *, robust: bool = False) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec, self.robust = spec, robust
 
     def forward(self, inputs: dict[str, Tensor], stretch: TimeStretch) -> tuple[dict[str, Tensor], None]:
         lips, frames = _apply_stretch(inputs["lips"].float(), inputs["lips_frames"], stretch)
         lips = self._vary_light(self._random_affine(lips))
+        if self.robust:
+            lips = 255 * distort(lips / 255, coloured=False)
         lips = _freeze(lips, frames, FREEZE_S * self.spec.augmentation_strength * RATE_HZ)
         return {"lips": lips, "lips_frames": frames}, None
 

@@ -118,10 +118,10 @@ class Sight:
 
         return PyramidEncoder(spec, spec.encoder)
 
-    def build_augmentation(self, spec: SightSpec) -> nn.Module:
+    def build_augmentation(self, spec: SightSpec, *, robust: bool = False) -> nn.Module:
         from seehear.senses.sight.augment import AugmentSight
 
-        return AugmentSight(spec)
+        return AugmentSight(spec, robust=robust)
 
     def corruptions(self) -> Mapping[str, Corruption]:
         from seehear.senses.picture_corruptions import CORRUPTIONS

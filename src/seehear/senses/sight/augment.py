@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from seehear.geometry import TimeStretch, Warps
 from seehear.layers.warping import warp_batch
+from seehear.senses.picture_distort import distort
 from seehear.senses.sight.plan import SightSpec
 
 SHIFT = 1 / 16  # of a side; twice that at full strength
@@ -35,9 +36,9 @@ class AugmentSight(nn.Module):
     express, and no Cutout, which would hide labelled objects, but a wide range of scales.
     """
 
-    def __init__(self, spec: SightSpec) -> None:
+    def __init__(self, spec: SightSpec, *, robust: bool = False) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec, self.robust = spec, robust
 
     def forward(self, inputs: dict[str, Tensor], stretch: TimeStretch) -> tuple[dict[str, Tensor], Warps | None]:
         x, warps = inputs["image"].permute(0, 3, 1, 2).float(), None  # (B, C, H, W)
@@ -51,6 +52,8 @@ class AugmentSight(nn.Module):
             x = self._colour_jitter(x)
             x = x if warps else _cutout(x, CUTOUT * self.spec.augmentation_strength)
         x = _vary_photometry(x, PHOTOMETRIC_SHARE)
+        if self.robust:
+            x = 255 * distort(x / 255, coloured=self.spec.channels > 1)
         return {"image": x.permute(0, 2, 3, 1)}, warps
 
     def mix(self, inputs: dict[str, Tensor], partner: Tensor, share: Tensor) -> tuple[dict[str, Tensor], Tensor]:
