@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
 from seehear.audit import AuditLog
-from seehear.errors import BundleError, UsageError
+from seehear.errors import BundleError
 from seehear.events import Listener, Skipped, ignore_events
-from seehear.files import check_writable
 from seehear.folders import temporary_folder
 from seehear.inputs import gather, is_folder, is_single_input
 from seehear.media import Excerpt
@@ -81,6 +79,7 @@ class Recogniser:
         coverage        also give the `prediction_set` of each: what may be true, so that at least this share of the
                         truths is in such sets
         each_class      let the coverage hold for each class, not only for all of them together
+        each_group      let it hold in each group of this column of the training data, whichever an example is from
         hotwords        words and phrases to expect in a transcript
         tiles           answer an image larger than the training images tile by tile
         language        the spoken language, such as "de", for whisper-base; None to detect it
@@ -254,6 +253,9 @@ def train(  # noqa: PLR0913 - one argument for each option
     senses: Sequence[str] | None = None,
     wrong_at_most: float | None = None,
     text: Iterable[str] | None = None,
+    coverage: float | None = None,
+    each_class: bool = False,
+    each_group: str | None = None,
     fair: str | None = None,
     robust: bool = False,
     cache: Path | None = None,
@@ -268,6 +270,7 @@ def train(  # noqa: PLR0913 - one argument for each option
                 "none" for random weights, names of pretrained encoders joined with commas (see `seehear starts`),
                 a file of weights, an ONNX encoder of pictures, or a model file; its head is kept for the same answers
     text        more lines for the language model of transcripts
+    coverage    let every answer of the model have a prediction set, as for `predict`, with each_class or each_group
     fair        a column of the table, such as site or speaker, whose groups weigh the same, however small
     robust      also learn from inputs distorted as other cameras, microphones and surroundings would; a fifth of the
                 time measures what that costs
@@ -282,14 +285,23 @@ def train(  # noqa: PLR0913 - one argument for each option
     from seehear.learn.loop.machine import choose_device
     from seehear.learn.model.pretrained import read_pretrained
     from seehear.learn.recipe_choice import choose_recipe
-    from seehear.learn.run_directory import read_recipe
-    from seehear.planning.options import TrainOptions
+    from seehear.learn.run_directory import open_run_directory, read_recipe
+    from seehear.planning.options import TrainOptions, to_promise
 
     model = read_pretrained(start, recipe)
     wanted = None if start is None or model else str(start)
     place = choose_device(device)
-    options = TrainOptions(minutes, steps, seed, wrong_at_most, wanted, fair, robust or None)
-    with _open_run_directory(out, cache, resume, listen) as run:
+    options = TrainOptions(
+        minutes,
+        steps,
+        seed,
+        wrong_at_most,
+        wanted,
+        fair,
+        to_promise(coverage, each_class=each_class, each_group=each_group),
+        robust or None,
+    )
+    with open_run_directory(out, cache, resume=resume, listen=listen) as run:
         given, told = open_training_data(data, val, unlabelled, answer, senses, run, listen), read_recipe(run)
         if told is None:  # a resumed run has been checked
             report_findings(given, listen)
@@ -383,21 +395,3 @@ def _add_text(recipe: Recipe, text: Iterable[str]) -> Recipe:
 
     decoding = ANSWERS[recipe.kind].require_decoding("more text")
     return recipe.model_copy(update={"answer": decoding.with_language_model(recipe.answer, text)})
-
-
-@contextmanager
-def _open_run_directory(out: str | Path | None, cache: Path | None, resume: bool, listen: Listener) -> Iterator[Path]:
-    """The run directory: beside `out`, in `cache`, or a temporary folder, which cannot be resumed."""
-    from seehear.learn.run_directory import run_directory
-
-    if out is not None:
-        check_writable(Path(out))
-    if out is not None or cache is not None:
-        folder = Path(cache, "seehear-run") if cache else Path(f"{out}.run")
-        with run_directory(folder, resume=resume, listen=listen):
-            yield folder
-        return
-    if resume:
-        raise UsageError("there is no run to resume without out or cache", hint="give the same out or cache as before")
-    with temporary_folder() as folder:
-        yield folder

@@ -79,7 +79,7 @@ def evaluate_table(
     result = replace(
         result,
         calibration=measure_calibration(result.scored.right, result.scored.confidence),
-        sets=_measure_sets(predictor, options, predicted, truths, result),
+        sets=_measure_sets(predictor, options, table, predicted, truths, result),
         speed=predicted.speed,
         wrong_at_most=predictor.error_limit(options),
         rejection_reason=predictor.nothing_accepted(options),
@@ -157,6 +157,7 @@ def predict_table(
 def _measure_sets(
     predictor: Predictor,
     options: PredictOptions,
+    table: Table,
     predicted: TableAnswers,
     truths: Sequence[Any],
     result: Evaluation,
@@ -164,13 +165,18 @@ def _measure_sets(
     """The coverage of the prediction sets that were asked for."""
     if (coverage := predictor.coverage(options)) is None:
         return None
+    rows, clusters = result.scored.row.tolist(), result.scored.cluster.tolist()
     made = [
         MadeSet(predicted.answers[row], truths[row], own, coverage.thresholds(predicted.used[row]), cluster)
-        for row, cluster in zip(result.scored.row.tolist(), result.scored.cluster.tolist(), strict=True)
+        for row, cluster in zip(rows, clusters, strict=True)
         if (own := predicted.sets[row]) is not None
     ]
-    recipe = predictor.recipe
-    return measure_sets(ANSWERS[recipe.kind], recipe.answer, made, coverage.share) if made else None
+    if not made:
+        return None
+    recipe, column = predictor.recipe, coverage.each_group if coverage.each_group in table.metadata else ""
+    every = table.metadata_column(column) if column else []
+    cells = [every[row] for row in rows if predicted.sets[row] is not None] if column else []
+    return measure_sets(ANSWERS[recipe.kind], recipe.answer, made, coverage.share, column, cells)
 
 
 def select_part(table: Table, listen: Listener) -> Table:

@@ -109,6 +109,14 @@ class SelectivePrediction(Frozen):
         return next(enough, None)
 
 
+class Promise(Frozen):
+    """The prediction sets that a model gives unless a caller asks for others: see `PredictOptions`."""
+
+    coverage: float = Field(gt=0, lt=1)
+    each_class: bool = False
+    each_group: str = Field(default="", max_length=1000)
+
+
 class Training(Frozen):
     """The settings of training. `steps`, if given, replaces the time limit `minutes`.
 
@@ -211,6 +219,9 @@ class Recipe(Frozen):
     selective: dict[str, SelectivePrediction] = Field(default={}, max_length=MAX_SETS)
     # By senses in use, then by class, with EVERY_CLASS for all: the coverage of prediction sets.
     coverage: dict[str, dict[str, CoverageCurve]] = Field(default={}, max_length=MAX_SETS)
+    # By senses in use, then by column of metadata: the coverage of prediction sets in every group of it.
+    group_coverage: dict[str, dict[str, CoverageCurve]] = Field(default={}, max_length=MAX_SETS)
+    promise: Promise | None = None  # given by the user
     # By sense: the out-of-distribution score above which an input is unlike the training data.
     ood_threshold: dict[str, float] = Field(default={}, max_length=MAX_SETS)
     # By sense and statistic: the range that contains 96 % of the training examples.

@@ -23,16 +23,18 @@ from seehear.answers.mask.levels import LEVELS
 from seehear.answers.prediction_sets import (
     COVERAGE_LEVEL,
     EVERY_CLASS,
+    MOST_POINTS,
     MissedBounds,
     Needed,
     bound_missed,
-    held_out_for,
+    bound_worst,
     require_prediction_sets,
 )
 from seehear.answers.score import Score, ScoreSpec
 from seehear.answers.text import Text, TextSpec, Word
 from seehear.answers.text.spec import AttentionSpec
 from seehear.errors import UsageError
+from seehear.measure.thresholds import fit_coverage, fit_group_coverage
 
 Array = NDArray[Any]
 CLASSES = ("cat", "dog", "hen")
@@ -57,11 +59,7 @@ def test_independent_truths_have_the_exact_bound_of_split_conformal_prediction(
 ) -> None:
     """Vovk 2012: the coverage of the k-th smallest of n scores has the distribution Beta(k, n + 1 - k)."""
     scores = np.random.default_rng(seed).random(n)  # no two alike, for which the distribution is exact
-    ranks = np.arange(1, n + 1)
-    enough = ranks[1 - betainc(ranks, n + 1 - ranks, coverage) >= COVERAGE_LEVEL]
-    expected = np.sort(scores)[enough.min() - 1] if len(enough) else np.inf
-    assert least_threshold(bounds_of(scores), coverage) == expected
-    assert (n >= held_out_for(coverage)) == bool(len(enough))
+    assert least_threshold(bounds_of(scores), coverage) == exact_threshold(scores, coverage)
 
 
 @pytest.mark.parametrize("n", [40, 200])
@@ -107,6 +105,7 @@ thresholds = st.floats(0, 1)
 
 
 @given(probabilities, st.integers(0, 2), thresholds)
+@settings(deadline=None)
 def test_the_set_of_a_label(weights: list[float], true: int, limit: float) -> None:
     spec = LabelSpec(classes=CLASSES, several=False, counts=(1, 1, 1))
     shares = tuple(weight / sum(weights) for weight in weights)
@@ -123,6 +122,7 @@ def test_the_set_of_a_label(weights: list[float], true: int, limit: float) -> No
 
 
 @given(st.lists(st.floats(0.01, 0.99), min_size=3, max_size=3), st.sets(st.sampled_from(CLASSES)), thresholds)
+@settings(deadline=None)
 def test_the_set_of_several_labels(shares: list[float], true: set[str], limit: float) -> None:
     spec = LabelSpec(classes=CLASSES, several=True, counts=(1, 1, 1))
     has = tuple(name for name, share in zip(CLASSES, shares, strict=True) if share > 0.5)
@@ -135,6 +135,7 @@ def test_the_set_of_several_labels(shares: list[float], true: set[str], limit: f
 
 
 @given(st.floats(-100, 100), st.floats(0.1, 20), st.floats(-200, 200), st.floats(0, 5))
+@settings(deadline=None)
 def test_the_set_of_a_score(value: float, half_width: float, true: float, limit: float) -> None:
     spec = ScoreSpec(mean=0, spread=10, low=-100, high=100, tolerance=5)
     answer, truth = Score(value, "cm", value - half_width, value + half_width), Score(true, "cm", true, true)
@@ -151,7 +152,7 @@ corners = st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(10, 40),
 
 
 @given(corners, corners, st.sampled_from((0.0, 0.05, 0.2, 0.6)))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_the_set_of_a_box(found: tuple[int, ...], true: tuple[int, ...], limit: float) -> None:
     spec = BoxesSpec(classes=CLASSES, counts=(1, 1, 1), pictures=3, max_boxes=1, sides_px=(5, 10, 20))
     mine, theirs = (Box("dog", (x, y, x + w, y + h)) for x, y, w, h in (found, true))
@@ -169,7 +170,7 @@ def test_the_set_of_a_box(found: tuple[int, ...], true: tuple[int, ...], limit: 
 
 
 @given(st.integers(0, 1_000), st.sampled_from((0, 5, 60, LEVELS)))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_the_set_of_a_mask(seed: int, limit: int) -> None:
     random = np.random.default_rng(seed)
     kind = ANSWERS["mask"]
@@ -241,3 +242,66 @@ def test_sets_of_truths_need_nothing(kind: str) -> None:
         assert json.loads(json.dumps(built.to_json()))
         assert "\n" not in str(built)
         assert built.size >= 0
+
+
+def exact_threshold(scores: Array, coverage: float) -> float:
+    """The textbook one (Vovk 2012), from the distribution Beta(k, n + 1 - k) of the coverage of the k-th smallest."""
+    ranks = np.arange(1, len(scores) + 1)
+    enough = ranks[1 - betainc(ranks, len(scores) + 1 - ranks, coverage) >= COVERAGE_LEVEL]
+    return float(np.sort(scores)[enough.min() - 1]) if len(enough) else np.inf
+
+
+@given(st.lists(st.integers(1, 150), min_size=1, max_size=4), st.floats(0.8, 0.97), st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_a_coverage_in_each_group_takes_the_largest_of_their_thresholds(
+    sizes: list[int], coverage: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    groups = [random.random(n) ** random.uniform(0.3, 3) for n in sizes]
+    worst = bound_worst([bounds_of(scores) for scores in groups])
+    assert least_threshold(worst, coverage) == max(exact_threshold(scores, coverage) for scores in groups)
+    assert worst.held_out == min(sizes)
+
+
+def test_a_curve_of_many_groups_stays_short_and_is_never_too_low() -> None:
+    random = np.random.default_rng(0)
+    groups = [random.random(900) for _ in range(5)]
+    worst = bound_worst([bounds_of(scores) for scores in groups])
+    assert len(worst.threshold) <= MOST_POINTS and (np.diff(worst.missed) < 0).all()
+    for coverage in (0.6, 0.8, 0.9, 0.95, 0.99):
+        assert least_threshold(worst, coverage) >= max(exact_threshold(scores, coverage) for scores in groups)
+
+
+def answer_from(device: str, random: np.random.Generator) -> tuple[Label, Label]:
+    """An answer and its truth. Pictures of the old device are harder."""
+    sure = random.beta(2, 2) if device == "old" else random.beta(8, 2)
+    truth = int(random.integers(3))
+    probabilities = np.insert((1 - sure) * random.dirichlet([0.5, 0.5]), truth, sure)
+    answered = CLASSES[int(probabilities.argmax())]
+    return Label((answered,), probabilities=tuple(probabilities.tolist())), Label((CLASSES[truth],))
+
+
+def test_each_group_keeps_its_coverage_where_one_promise_for_all_does_not() -> None:
+    """A tenth of the examples are from an old device."""
+    random = np.random.default_rng(0)
+    kind, spec, rows = ANSWERS["label"], LabelSpec(classes=CLASSES, counts=(1, 1, 1), several=False), np.arange(1000)
+    kept = {"each": 0, "all": 0}
+    for _ in range(40):
+        devices = ["old" if hard else "new" for hard in random.random(1000) < 0.1]
+        answers, truths = zip(*(answer_from(device, random) for device in devices), strict=True)
+        by_group = fit_group_coverage(kind, spec, answers, truths, rows, {"device": devices})
+        curves = {"each": by_group["device"], "all": fit_coverage(kind, spec, answers, truths, rows, 0)[EVERY_CLASS]}
+        new, true = zip(*(answer_from("old", random) for _ in range(300)), strict=True)
+        needed = require_prediction_sets(kind, spec).needed(new, true, spec)
+        for name, curve in curves.items():
+            limit = curve.least_threshold(0.85)
+            kept[name] += limit is not None and needed.contained(np.full((300, 3), limit)).mean() >= 0.83
+    assert kept["each"] >= 37 and kept["all"] <= 5, kept
+
+
+def test_columns_of_one_group_or_very_many_have_no_coverage_of_their_own() -> None:
+    spec = LabelSpec(classes=CLASSES, counts=(1, 1, 1), several=False)
+    sure = [Label(("cat",), probabilities=(0.9, 0.05, 0.05))] * 120
+    columns = {"one": ["a"] * 120, "many": [f"n{n}" for n in range(120)], "two": ["a", "b"] * 60}
+    fitted = fit_group_coverage(ANSWERS["label"], spec, sure, sure, np.arange(120), columns)
+    assert set(fitted) == {"two"} and fitted["two"].held_out == 60

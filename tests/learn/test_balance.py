@@ -133,7 +133,7 @@ def test_the_card_names_the_worst_group_but_no_people(tmp_path: Path) -> None:
 def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
     table = dataset_with(tmp_path, SITES, fair="").table
     assert require_column(table, "site") == "site" and require_column(table, None) == ""
-    with pytest.raises(UsageError, match=r"no column 'sex' to be fair to. Allowed: site"):
+    with pytest.raises(UsageError, match=r"no column 'sex' of groups. Allowed: site"):
         require_column(table, "sex")
     with pytest.raises(UsageError, match="the column 'site' has a single group"):
         require_column(table.take([0, 1]), "site")

@@ -37,6 +37,7 @@ from seehear.learn.loop.fit import Clock, fit
 from seehear.learn.loop.optimizers import orthogonalize
 from seehear.learn.model.network import Network
 from seehear.learn.model.pretrained import Pretrained
+from seehear.recipe import Promise
 from seehear.runtime.bundle import read_bundle
 
 
@@ -243,3 +244,31 @@ def test_too_few_held_out_examples_are_announced_before_training(tmp_path: Path)
         enough = recipe.model_copy(update={"wrong_at_most": asked})
         load_split(table, None, enough, tmp_path / f"again-{again}", said.append)
         assert "held out 4 of " in said[-1].text
+
+
+@pytest.mark.parametrize(
+    ("promise", "message"),
+    [
+        (
+            Promise(coverage=0.9),
+            "4 held-out examples cannot promise a coverage of 90 %. Allowed: 38 or more. Next: add about 136 more "
+            "examples, of which 25% calibrate, or ask for less.",
+        ),
+        (
+            Promise(coverage=0.9, each_class=True),
+            r"2 held-out examples of '\w+' cannot promise .*, nor those of 1 other\.",
+        ),
+        (Promise(coverage=0.4, each_group="site"), r"held-out examples? of '\w+' cannot promise a coverage of 40 %"),
+        (Promise(coverage=0.9, each_group="sex"), "no column 'sex' of groups. Allowed: site"),
+    ],
+)
+def test_a_coverage_that_cannot_be_promised_is_refused_before_training(
+    promise: Promise, message: str, tmp_path: Path
+) -> None:
+    cells = {"label": ANSWER_CELLS["label"], "site": ["north", "south"] * (EXAMPLES // 2)}
+    table = open_all_kinds(digits_table(tmp_path / "data", cells, ("image",)), workspace=tmp_path)
+    recipe = recipe_for("label", ("image",)).model_copy(update={"promise": promise})
+    with pytest.raises(UsageError, match=message):
+        load_split(table, None, recipe, tmp_path / "run", ignore_events)
+    kept = recipe.model_copy(update={"promise": Promise(coverage=0.3)})
+    assert len(load_split(table, None, kept, tmp_path / "kept", ignore_events).val_rows) >= 4

@@ -13,7 +13,8 @@ import tiny
 from seehear.answers.prediction_sets import EVERY_CLASS
 from seehear.api import Recogniser
 from seehear.errors import UsageError
-from seehear.recipe import CoverageCurve
+from seehear.learn.calibrate.card import describe_promise
+from seehear.recipe import CoverageCurve, Promise, Recipe
 from seehear.runtime.options import PredictOptions
 from seehear.runtime.predictor import Predictor
 
@@ -73,10 +74,83 @@ def test_a_recogniser_from_before_says_so() -> None:
         Predictor(tiny.bundle(**coverage() | {"coverage": {}})).predict_one(UNSURE, PredictOptions(coverage=0.5))
 
 
-@pytest.mark.parametrize("wrong", [{"coverage": 1.0}, {"coverage": 0.0}, {"each_class": True}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"coverage": 1.0},
+        {"coverage": 0.0},
+        {"each_class": True},
+        {"each_group": "site"},
+        {"coverage": 0.9, "each_class": True, "each_group": "site"},
+    ],
+)
 def test_wrong_options_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="coverage"):
+    with pytest.raises(UsageError, match=r"coverage|each_class"):
         PredictOptions(**wrong)
+
+
+def test_a_model_gives_the_sets_that_training_promised() -> None:
+    promised = Predictor(tiny.bundle(**coverage(), promise=Promise(coverage=0.9)))
+    assert str(promised.predict_one(UNSURE).prediction_set) == "dark, bright"
+    assert str(promised.predict_one(UNSURE, PredictOptions(coverage=0.6)).prediction_set) == "dark"
+
+
+def test_a_promise_that_a_model_cannot_keep_gives_no_sets_and_no_error() -> None:
+    unable = Predictor(tiny.bundle(**coverage(), promise=Promise(coverage=0.99)))
+    assert unable.predict_one(UNSURE).prediction_set is None
+
+
+def test_the_card_says_what_was_promised_or_why_it_cannot_be() -> None:
+    recipe = tiny.bundle(**coverage(), promise=Promise(coverage=0.9)).recipe
+    assert "which contain at least 90 % of the truths, with a confidence of 98 %" in describe_promise(recipe)
+    unable = recipe.model_copy(update={"promise": Promise(coverage=0.99)})
+    assert describe_promise(unable).startswith("No answer has the prediction set that was asked for: 60 held-out")
+    assert Recipe.from_json(unable.to_json()).promise == Promise(coverage=0.99)
+
+
+def in_each_group(**curves: CoverageCurve) -> dict[str, Any]:
+    return coverage() | {"group_coverage": {"image": curves}}
+
+
+def test_a_coverage_in_each_group_has_the_threshold_of_the_worst() -> None:
+    worse = CURVE.model_copy(update={"missed": (0.4, 0.2, 0.08), "threshold": (0.0, 0.3, 0.7)})
+    predictor = Predictor(tiny.bundle(**in_each_group(site=worse)))
+    found = predictor.predict_one(UNSURE, PredictOptions(coverage=0.9, each_group="site"))
+    assert str(found.prediction_set) == "dark, bright"
+    assert str(predictor.predict_one(UNSURE, PredictOptions(coverage=0.7, each_group="site")).prediction_set) == "dark"
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (
+            "site",
+            "a coverage of 90 % in each group of 'site': the smallest has 6 held-out examples. Allowed: at most 60 %. "
+            "Next: hold out 32 more, or ask for less.",
+        ),
+        ("sex", "a coverage in each group of 'sex'. Allowed: columns: site."),
+    ],
+)
+def test_a_coverage_in_each_group_is_refused_where_one_is_too_small(column: str, message: str) -> None:
+    predictor = Predictor(tiny.bundle(**in_each_group(site=FEW)))
+    with pytest.raises(UsageError) as raised:
+        predictor.predict([UNSURE], PredictOptions(coverage=0.9, each_group=column))
+    assert str(raised.value) == message
+
+
+def test_evaluation_names_the_group_with_the_smallest_coverage(tmp_path: Path) -> None:
+    rows = []
+    for number, (brightness, label, site) in enumerate(
+        [(0.9, "bright", "north"), (0.49, "bright", "south"), (0.2, "dark", "north"), (0.3, "dark", "south")]
+    ):
+        Image.fromarray(tiny.picture(brightness)[..., 0]).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{label},{site}")
+    (tmp_path / "table.csv").write_text("image,label,site\n" + "\n".join(rows) + "\n")
+    model = Recogniser(tiny.bundle(**in_each_group(site=CURVE.model_copy(update={"threshold": (0.0, 0.1, 0.2)}))))
+    evaluation = model.evaluate(tmp_path / "table.csv", coverage=0.9, each_group="site")
+    measured = {name: (contained, things) for name, contained, _, things in evaluation.sets.groups}  # type: ignore[union-attr]
+    assert measured == {"north": (1.0, 2), "south": (0.5, 2)}
+    assert "of the groups of 'site', fewest in 'south': 50 % (" in str(evaluation)
 
 
 def test_an_example_without_one_of_the_senses_has_a_set_only_if_that_was_measured() -> None:

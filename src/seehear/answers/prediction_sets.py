@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from seehear.answers.selective import clopper_pearson, conservative_counts
 from seehear.errors import UsageError
+from seehear.sampling import take_evenly
 
 Array = NDArray[Any]
 SpecT = TypeVar("SpecT")
@@ -54,6 +55,9 @@ class Needed(NamedTuple):
     threshold: Array
     number: Array
     stratum: Array
+
+    def take(self, rows: Array) -> Needed:
+        return Needed(*(array[rows] for array in self))
 
     def contained(self, limits: Array) -> Array:
         """(n,): how many true things of each example its set contains, with thresholds (n, classes or 1)."""
@@ -136,6 +140,23 @@ def bound_missed(things: TrueThings, few_groups: int = 0) -> MissedBounds:
     mistakes, held_out = conservative_counts(every, missed, few_groups)
     bounds = np.maximum.accumulate(clopper_pearson(mistakes, held_out, COVERAGE_LEVEL))
     return MissedBounds(things.threshold[ends][::-1].astype(np.float64), bounds[::-1], float(held_out.max(initial=0.0)))
+
+
+def bound_worst(bounds: Sequence[MissedBounds]) -> MissedBounds:
+    """What is known about the sets in every one of several groups: the largest bound at each threshold.
+
+    held_out   of the group with the fewest true things
+    """
+    thresholds = np.unique(np.concatenate([each.threshold for each in bounds]))
+    missed = np.zeros(len(thresholds))
+    for each in bounds:
+        # The bound at the largest of its thresholds that is not above; with none, all may be missed.
+        place = np.searchsorted(each.threshold, thresholds, side="right")
+        missed = np.maximum(missed, np.r_[1.0, each.missed][place])
+    lower = np.flatnonzero(missed < np.r_[1.0, missed[:-1]][: len(missed)])
+    kept = take_evenly(lower, MOST_POINTS)
+    fewest = min((each.held_out for each in bounds), default=0.0)
+    return MissedBounds(thresholds[kept], missed[kept], fewest)
 
 
 def _choose_points(things: TrueThings) -> Iterator[int]:

@@ -146,8 +146,27 @@ Coverage = Annotated[
         "truths, such as 90%. Refused if too few examples were held out to promise it.",
     ),
 ]
+Promised = Annotated[
+    float | None,
+    typer.Option(
+        "--coverage",
+        parser=parse_share,
+        metavar="SHARE",
+        help="Let the model give prediction sets with every answer, which contain this share of the truths, such as "
+        "90%. Refused before training if too few examples are held out to promise it.",
+    ),
+]
 EachClass = Annotated[
     bool, typer.Option("--each-class", help="Let the coverage hold for each class, not only for all together.")
+]
+EachGroup = Annotated[
+    str | None,
+    typer.Option(
+        "--each-group",
+        metavar="COLUMN",
+        help="Let the coverage hold in each group of this column of the training data, such as site or device, "
+        "whichever an example is from.",
+    ),
 ]
 Hotwords = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Words and phrases to expect in transcripts, one per line.")

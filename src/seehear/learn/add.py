@@ -216,6 +216,10 @@ class _HeldOutClasses:
         """None: the metadata of the first examples is not kept."""
         return {}
 
+    def metadata(self, rows: Sequence[int]) -> dict[str, list[str]]:
+        """As `group_columns`."""
+        return {}
+
     def clusters(self, rows: Sequence[int]) -> Clusters:
         codes = np.unique(self.groups[list(rows)], return_inverse=True)[1]
         number = int(codes.max()) + 1
@@ -232,6 +236,7 @@ def _calibrate(recipe: Recipe, outputs: NewOutputs, examples: ClassExamples) -> 
     fitted = {
         "selective": {used: found.selective},
         "coverage": {used: found.coverage},
+        "group_coverage": {},
         "results": {used: found.results},
     }
     usual = Usual(measured=recipe.usual.measured)  # the scores and answers of the earlier model

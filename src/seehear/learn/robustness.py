@@ -102,6 +102,6 @@ def _corrupt(example: Example, row: int) -> Example:
         corruptions: Sequence[Any] = [
             (name, each) for name, each in SENSES[sense].corruptions().items() if not each.moves
         ]
-        name, corruption = corruptions[random.integers(len(corruptions))]
+        name, corruption = corruptions[int(random.integers(len(corruptions)))]
         arrays[sense] = corruption(array, (MILD, STRONG)[random.integers(2)], make_generator(SEED, row, name))
     return replace(example, arrays=arrays)

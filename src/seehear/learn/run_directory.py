@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from seehear.datasets import TrainingData
 from seehear.errors import UsageError
 from seehear.events import Listener, Notice
-from seehear.files import write_atomically
-from seehear.folders import claim_folder, empty_folder, remove_folder
+from seehear.files import check_writable, write_atomically
+from seehear.folders import claim_folder, empty_folder, remove_folder, temporary_folder
 from seehear.learn.model.pretrained import Pretrained
 from seehear.media import find_span, path_of
 from seehear.recipe import Frozen, Recipe
@@ -58,6 +58,22 @@ def run_directory(folder: Path, *, resume: bool, listen: Listener) -> Iterator[N
                 listen(Notice(f"The run is kept in {folder}. Repeat the command with --resume to continue."))
             raise
         _remove(folder)
+
+
+@contextmanager
+def open_run_directory(out: str | Path | None, cache: Path | None, *, resume: bool, listen: Listener) -> Iterator[Path]:
+    """The run directory: beside `out`, in `cache`, or a temporary folder, which cannot be resumed."""
+    if out is not None:
+        check_writable(Path(out))
+    if out is not None or cache is not None:
+        folder = Path(cache, "seehear-run") if cache else Path(f"{out}.run")
+        with run_directory(folder, resume=resume, listen=listen):
+            yield folder
+        return
+    if resume:
+        raise UsageError("there is no run to resume without out or cache", hint="give the same out or cache as before")
+    with temporary_folder() as folder:
+        yield folder
 
 
 def record_start(folder: Path, recipe: Recipe, data: TrainingData, start: Pretrained | None = None) -> None:

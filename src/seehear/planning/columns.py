@@ -12,7 +12,7 @@ def require_column(table: Table, name: str | None) -> str:
         return ""
     if name not in table.metadata:
         raise UsageError(
-            f"no column '{name}' to be fair to",
+            f"no column '{name}' of groups",
             where=str(table.root),
             allowed=", ".join(table.metadata) or "a table with another column than inputs and answers",
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seehear.errors import UsageError
-from seehear.recipe import SEEDS
-from seehear.runtime.options import check_wrong_at_most
+from seehear.recipe import SEEDS, Promise
+from seehear.runtime.options import check_coverage, check_wrong_at_most
 
 LONGEST_MIN = 60 * 24 * 30
 
@@ -24,6 +24,7 @@ class TrainOptions:
     wrong_at_most: float | None = None
     start: str | None = None  # pretrained encoders: auto, none, or their names
     fair: str | None = None  # a column of the metadata whose groups weigh the same
+    promise: Promise | None = None  # the coverage of prediction sets that the model is to give
     robust: bool | None = None  # whether inputs are distorted as other devices and surroundings would
 
     def __post_init__(self) -> None:
@@ -34,3 +35,11 @@ class TrainOptions:
         if self.seed is not None and not 0 <= self.seed < SEEDS:
             raise UsageError(f"--seed {self.seed}", allowed=f"0 to {SEEDS - 1}")
         check_wrong_at_most(self.wrong_at_most)
+
+
+def to_promise(coverage: float | None, *, each_class: bool, each_group: str | None) -> Promise | None:
+    """None without a coverage. Raises UsageError like `check_coverage`."""
+    check_coverage(coverage, each_class=each_class, each_group=each_group)
+    if coverage is None:
+        return None
+    return Promise(coverage=coverage, each_class=each_class, each_group=each_group or "")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seehear.answers import ANSWERS, AnyKind
+from seehear.answers.prediction_sets import held_out_for
 from seehear.answers.selective import DEFAULT_RISK, effective_items, held_out_needed
 from seehear.errors import UsageError
 from seehear.planning.columns import require_column
@@ -18,7 +19,7 @@ from seehear.planning.inspection import SenseSample, inspect_inputs
 from seehear.planning.options import TrainOptions
 from seehear.planning.speech import ChooseDecoder, SpeechPlanner, limit_batch
 from seehear.planning.starts import StartChoice, choose_starts, is_automatic
-from seehear.recipe import Alternative, Folds, Recipe, Training
+from seehear.recipe import Alternative, Folds, Promise, Recipe, Training
 from seehear.senses import SENSES, time_aligned
 from seehear.senses.model_sizing import SizingInputs
 from seehear.table import Table
@@ -83,7 +84,7 @@ def plan_recipe(
         options,
         answer=kind.plan(table.answers(), table.answer_column or kind.name, table.auxiliary()),
         samples=inspect_inputs(table, options.seed or 0),
-        held_out=choose_held_out_share(table.answers(), kind, options.wrong_at_most),
+        held_out=choose_held_out_share(table.answers(), kind, options.wrong_at_most, options.promise),
         speech=speech,
         measure_machine=cache(measure_machine),
     )
@@ -179,6 +180,7 @@ class _NetworkPlanner:
             ),
             starts=starts,
             wrong_at_most=options.wrong_at_most,
+            promise=options.promise,
         )
         return Planned(recipe, steps)
 
@@ -247,13 +249,18 @@ def choose_minutes(examples: int) -> float:
     return float(np.clip(round(2 + np.sqrt(examples / 100), 1), SHORTEST_MIN, LONGEST_MIN))
 
 
-def choose_held_out_share(answers: Sequence[str], kind: AnyKind, wrong_at_most: float | None) -> float:
+def choose_held_out_share(
+    answers: Sequence[str], kind: AnyKind, wrong_at_most: float | None, promise: Promise | None = None
+) -> float:
     """The share of examples to hold out: larger for small tables, as a guarantee takes a number of held-out items."""
     share, enough = HELD_OUT
     usual = min(share, enough / len(answers))
     sample = answers[:: -(-len(answers) // HELD_OUT_SAMPLE)]
     items_each = float(np.mean([effective_items(kind.count_items(cell)) for cell in sample]))
-    needed = math.ceil(MARGIN * held_out_needed(wrong_at_most or DEFAULT_RISK) / max(items_each, 1 / len(answers)))
+    promised = max(
+        held_out_needed(wrong_at_most or DEFAULT_RISK), 0 if promise is None else held_out_for(promise.coverage)
+    )
+    needed = math.ceil(MARGIN * promised / max(items_each, 1 / len(answers)))
     return max(usual, min(MOST_HELD_OUT, needed / len(answers)))
 
 

@@ -52,6 +52,7 @@ def follow_recipe(recipe: Recipe, table: Table, options: TrainOptions) -> Recipe
             "training": recipe.training.model_copy(update=changes),
             "answer": answer,
             "wrong_at_most": options.wrong_at_most or recipe.wrong_at_most,
+            "promise": options.promise or recipe.promise,
             "added": {},
             "comparison": None,
             "unlabelled": None,
@@ -76,7 +77,7 @@ def continue_recipe(model: Recipe, table: Table, options: TrainOptions) -> Recip
             "steps": options.steps,
             "seed": options.seed or 0,
             "precision": "auto",
-            "held_out": choose_held_out_share(table.answers(), ANSWERS[model.kind], wrong_at_most),
+            "held_out": choose_held_out_share(table.answers(), ANSWERS[model.kind], wrong_at_most, options.promise),
             "fair": require_column(table, options.fair),
             "robust": bool(options.robust),
             "folds": 0,  # the model has seen examples that nobody knows, which may be among these
@@ -90,6 +91,7 @@ def continue_recipe(model: Recipe, table: Table, options: TrainOptions) -> Recip
         starts=model.starts,
         training=training,
         wrong_at_most=wrong_at_most,
+        promise=options.promise,
     )
 
 

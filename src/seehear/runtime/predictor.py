@@ -184,10 +184,13 @@ class Predictor:
         return self._acceptance.nothing_accepted(options.select_senses(self.recipe), options.wrong_at_most)
 
     def coverage(self, options: PredictOptions = DEFAULT) -> Coverage | None:
-        """The prediction sets that are asked for; None if there are none."""
-        if options.coverage is None:
+        """The prediction sets that are asked for, or else those that training promised; None if there are none."""
+        if options.coverage is not None:
+            return Coverage(self.recipe, self._kind, options.coverage, options.each_class, options.each_group or "")
+        promised = Coverage.promised(self.recipe, self._kind)
+        if promised is None or not promised.is_possible(options.select_senses(self.recipe)):
             return None
-        return Coverage(self.recipe, self._kind, options.coverage, options.each_class)
+        return promised
 
     def _resolve(self, options: PredictOptions) -> Request:
         hotwords = options.hotwords

@@ -100,8 +100,8 @@ def _add_noise(x: Tensor) -> Tensor:
     noise = noise / noise.square().mean((1, 2, 3), keepdim=True).sqrt()
     noise = noise.sign() * noise.abs() ** _uniform(x, 1.0, HEAVIEST_TAIL)
     noise = noise / noise.square().mean((1, 2, 3), keepdim=True).sqrt()
-    amount: Tensor = _log_uniform(x, *NOISE) * (x + 0.1).clamp_min(0) ** _uniform(x, 0.0, 1.0)
-    return x + amount * noise
+    noisy: Tensor = x + _log_uniform(x, *NOISE) * noise * (x + 0.1).clamp_min(0) ** _uniform(x, 0.0, 1.0)
+    return noisy
 
 
 def _quantise(x: Tensor) -> Tensor:

@@ -42,6 +42,9 @@ class PredictFields(BaseModel):
         None, description="Also give a prediction set, which contains the truth with at least this share, such as 0.9."
     )
     each_class: bool = Field(False, description="Let the coverage hold for each class.")
+    each_group: str | None = Field(
+        None, description="Let the coverage hold in each group of this column of the training data."
+    )
     hotwords: list[str] | None = Field(None, description="Words to expect in a transcript; once each, or one a line.")
     tiles: bool = Field(False, description="Cut a large picture into overlapping tiles.")
     language: str | None = Field(None, description="The spoken language, such as de.")

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from learning import SPECS
-from seehear.senses.hearing.augment import CLIPPED_AT, FFT_STEP, _add_reverberation, _clip
+from seehear.senses.hearing.augment import CLIPPED_AT, _add_reverberation, _clip
 from seehear.senses.hearing.encoder import LEVELLING, ConvRecurrentEncoder, normalise_level
+from seehear.senses.hearing.noise import FFT_STEP
 from seehear.senses.hearing.plan import FRAMES_PER_CELL, HOP_SAMPLES, RATE_HZ
 
 

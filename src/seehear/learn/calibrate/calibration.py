@@ -25,7 +25,7 @@ from seehear.answers.selective import (
 )
 from seehear.events import Advanced, Finished, Listener, Notice, Started
 from seehear.geometry import Geometry
-from seehear.learn.calibrate.card import describe_risk
+from seehear.learn.calibrate.card import describe_promise, describe_risk
 from seehear.learn.cross_fit import OutOfFold
 from seehear.learn.data.cache import Batch, DatasetCache, move
 from seehear.learn.model.network import Network
@@ -33,7 +33,13 @@ from seehear.learn.model.ood import BANK
 from seehear.measure.clusters import Clusters
 from seehear.measure.evaluate import evaluate_scored
 from seehear.measure.scored_answers import ScoredAnswers
-from seehear.measure.thresholds import fit_coverage, fit_ood_threshold, to_risk_curve
+from seehear.measure.thresholds import (
+    FEWEST_GROUPS,
+    fit_coverage,
+    fit_group_coverage,
+    fit_ood_threshold,
+    to_risk_curve,
+)
 from seehear.recipe import (
     MOST_USUAL,
     CoverageCurve,
@@ -50,7 +56,6 @@ Array = NDArray[Any]
 TASK = "calibrating"
 BATCH = 128  # at most
 FEWEST = 2  # examples with a set of senses, to calibrate it
-FEWEST_GROUPS = 5  # speakers, patients or the like, to estimate how much they differ
 MOST_HELD_OUT = 5000  # enough for every metric; more would only take time
 TUNED = 64  # examples used to tune decoding
 MOST_NUMBERS = 1e8  # values in raw arrays
@@ -61,6 +66,7 @@ class CalibratedSenses(NamedTuple):
 
     selective: SelectivePrediction
     coverage: dict[str, CoverageCurve]
+    group_coverage: dict[str, CoverageCurve]
     results: dict[str, Any]
     answers: dict[int, Any]
 
@@ -119,6 +125,7 @@ def calibrate_network(
     fitted: dict[str, Any] = {"ood_threshold": thresholds}
     fitted["selective"] = {used: each.selective for used, each in calibrated.items()}
     fitted["coverage"] = {used: each.coverage for used, each in calibrated.items()}
+    fitted["group_coverage"] = {used: each.group_coverage for used, each in calibrated.items()}
     fitted["results"] = {used: each.results for used, each in calibrated.items()}
     answers = calibrated[every].answers if every in calibrated else {}
     fitted["usual"] = _describe_usual(recipe, scores, [answers[row] for row in held_out if row in answers])
@@ -126,6 +133,8 @@ def calibrate_network(
     recipe = recipe.model_copy(update=fitted | {"cross_fitted": cross_fitted})
     if every in calibrated:
         listen(Notice(describe_risk(recipe, every)))
+        if recipe.promise is not None:
+            listen(Notice(describe_promise(recipe)))
     return Calibrated(recipe, answers)
 
 
@@ -165,6 +174,7 @@ class HeldOut(Protocol):
     def geometry(self, row: int) -> Geometry | None: ...
     def clusters(self, rows: Sequence[int]) -> Clusters: ...
     def group_columns(self, rows: Sequence[int]) -> Mapping[str, Sequence[str]]: ...
+    def metadata(self, rows: Sequence[int]) -> Mapping[str, Sequence[str]]: ...
 
 
 class Calibrator:
@@ -222,7 +232,9 @@ class Calibrator:
         )
         results = replace(evaluation, wrong_at_most=selective.wrong_at_most).to_json()
         coverage = fit_coverage(self.kind, self.spec, answers, truths, *self._clusters())
-        return CalibratedSenses(selective, coverage, results, dict(zip(self.rows, answers, strict=True)))
+        groups, columns = self.dataset.groups[self.rows], self.dataset.metadata(self.rows)
+        by_group = fit_group_coverage(self.kind, self.spec, answers, truths, groups, columns)
+        return CalibratedSenses(selective, coverage, by_group, results, dict(zip(self.rows, answers, strict=True)))
 
     def _selective(
         self, calibration: dict[str, float], scored: ScoredAnswers, wrong_at_most: float | None

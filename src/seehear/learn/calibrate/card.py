@@ -9,8 +9,10 @@ from seehear.amounts import format_count, format_duration, format_exact_percent,
 from seehear.answers import ANSWERS
 from seehear.answers.selective import DEFAULT_RISK
 from seehear.effects import UnlabelledUse
+from seehear.errors import UsageError
 from seehear.measure.formatting import format_percent
 from seehear.recipe import Recipe, used_key
+from seehear.runtime.coverage import Coverage
 from seehear.starts import STARTS
 
 
@@ -39,6 +41,7 @@ def render_model_card(recipe: Recipe) -> str:
         "- That holds with a confidence of 90 %, if mistakes become steadily rarer with confidence.",
         "- Where an answer is not certain enough for that, it says that it does not know. This holds for inputs like",
         "  those of its training only.",
+        *([f"- {describe_promise(recipe)}."] if recipe.promise else []),
         *[f"- {_limit(recipe, sense)}" for sense in recipe.senses],
         *[f"- {_ranges(sense, ranges)}" for sense, ranges in recipe.input_statistics.items()],
         "",
@@ -182,6 +185,23 @@ def describe_risk(recipe: Recipe, used: str) -> str:
         return f"{risk}; {more} would allow {format_exact_percent(DEFAULT_RISK)}"
     too_many = f"{risk}; too many were wrong to guarantee {format_exact_percent(DEFAULT_RISK)} and still accept most"
     return too_many if accepted else risk
+
+
+def describe_promise(recipe: Recipe) -> str:
+    """What training promised about prediction sets, or why it cannot, in one sentence without its full stop."""
+    coverage = Coverage.promised(recipe)
+    if coverage is None:
+        return "Prediction sets are given on request"
+    whose = " of each class" if coverage.each_class else ""
+    whose = f" in each group of '{coverage.each_group}'" if coverage.each_group else whose
+    try:
+        coverage.thresholds(tuple(recipe.senses))
+    except UsageError as error:
+        return f"No answer has the prediction set that was asked for: {error}".removesuffix(".")
+    share = format_exact_percent(coverage.share)
+    return (
+        f"Answers have prediction sets; with a confidence of 98 %, these contain at least {share} of the truths{whose}"
+    )
 
 
 def _by(used: str) -> str:

@@ -124,6 +124,11 @@ class DatasetCache:
         columns = {name: table.metadata_column(name) for name in table.metadata if not is_group(name)}
         return {name: cells for name, cells in columns.items() if len(set(cells)) < len(cells)}
 
+    def metadata(self, rows: Sequence[int]) -> dict[str, list[str]]:
+        """The cells of these examples in every column of metadata."""
+        table = self.table.take(rows)
+        return {name: table.metadata_column(name) for name in table.metadata}
+
     def has_sense(self, sense: str) -> NDArray[np.bool_]:
         """(n,) whether each example has this sense."""
         there: NDArray[np.bool_] = self._preprocessed[sense].lengths > 0
