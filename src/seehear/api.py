@@ -14,6 +14,7 @@ from seehear.events import Listener, Skipped, ignore_events
 from seehear.folders import temporary_folder
 from seehear.inputs import gather, is_folder, is_single_input
 from seehear.media import Excerpt
+from seehear.planning.options import TrainOptions, to_promise
 from seehear.recipe import Recipe
 from seehear.runtime.answer_log import Unlogged, log_answers
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
@@ -263,21 +264,17 @@ def train(  # noqa: PLR0913 - one argument for each option
 ) -> Recogniser:
     """Train on a folder or table of examples, and write the model to `out` if given.
 
-    unlabelled  a folder or table of more examples, without labels; the model learns from them if that lowers the
-                loss on held-out examples
+    unlabelled  more examples, without labels; the model learns from them if that lowers the loss on held-out ones
     recipe      from `plan`, as a value or a TOML file; or a model file, to repeat its training
-    start       what training starts from: "auto" for a pretrained encoder if one is installed and suits the data,
-                "none" for random weights, names of pretrained encoders joined with commas (see `seehear starts`),
-                a file of weights, an ONNX encoder of pictures, or a model file; its head is kept for the same answers
+    start       "auto": a pretrained encoder if one is installed and suits the data; "none": random weights; or names of
+                encoders (see `seehear starts`), weights, an ONNX encoder, or a model whose head is kept if it fits
     text        more lines for the language model of transcripts
-    coverage    let every answer of the model have a prediction set, as for `predict`, with each_class or each_group
+    coverage    give every answer a prediction set, as `predict` does on request, with each_class or each_group
     fair        a column of the table, such as site or speaker, whose groups weigh the same, however small
-    robust      also learn from inputs distorted as other cameras, microphones and surroundings would; a fifth of the
-                time measures what that costs
-    cache       where decoded examples and checkpoints are kept; beside `out` by default
+    robust      also learn from inputs distorted as other devices and surroundings would; the card says what that cost
+    cache       where decoded examples and checkpoints are kept until the model is written; beside `out` by default
 
-    The cache is deleted when the model is written, and kept when the run is interrupted: `resume` continues it with
-    the recipe that it started with. Raises UsageError if options or data differ from those it started with.
+    `resume` continues an interrupted run. It raises UsageError if options or data differ from those it started with.
     """
     from seehear.check import report_findings
     from seehear.datasets import open_training_data
@@ -286,28 +283,16 @@ def train(  # noqa: PLR0913 - one argument for each option
     from seehear.learn.model.pretrained import read_pretrained
     from seehear.learn.recipe_choice import choose_recipe
     from seehear.learn.run_directory import open_run_directory, read_recipe
-    from seehear.planning.options import TrainOptions, to_promise
 
-    model = read_pretrained(start, recipe)
+    place, model = choose_device(device), read_pretrained(start, recipe)
     wanted = None if start is None or model else str(start)
-    place = choose_device(device)
-    options = TrainOptions(
-        minutes,
-        steps,
-        seed,
-        wrong_at_most,
-        wanted,
-        fair,
-        to_promise(coverage, each_class=each_class, each_group=each_group),
-        robust or None,
-    )
+    promise = to_promise(coverage, each_class=each_class, each_group=each_group)
+    options = TrainOptions(minutes, steps, seed, wrong_at_most, wanted, fair, promise, robust or None, text)
     with open_run_directory(out, cache, resume=resume, listen=listen) as run:
         given, told = open_training_data(data, val, unlabelled, answer, senses, run, listen), read_recipe(run)
         if told is None:  # a resumed run has been checked
             report_findings(given, listen)
         chosen = choose_recipe(recipe, told, model, given.examples, options, place, listen)
-        if text is not None and (recipe is not None or told is None):  # a resumed run already has it
-            chosen = _add_text(chosen, text)
         bundle, problems = train_best(given, chosen, start=model, run=run, device=place, listen=listen)
         if out is not None:
             write_bundle(Path(out), bundle)
@@ -333,7 +318,6 @@ def plan(  # noqa: PLR0913 - the options of train
     from seehear.learn.loop.machine import choose_device
     from seehear.learn.recipe_choice import choose_recipe
     from seehear.planning.inspection import find_unreadable_answers
-    from seehear.planning.options import TrainOptions
 
     place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, start)
     with temporary_folder() as workspace:
@@ -388,10 +372,3 @@ def compare(  # noqa: PLR0913 - one argument for each option
 
 def _name(model: str | Path | Recogniser, otherwise: str) -> str:
     return otherwise if isinstance(model, Recogniser) else str(model)
-
-
-def _add_text(recipe: Recipe, text: Iterable[str]) -> Recipe:
-    from seehear.answers import ANSWERS
-
-    decoding = ANSWERS[recipe.kind].require_decoding("more text")
-    return recipe.model_copy(update={"answer": decoding.with_language_model(recipe.answer, text)})

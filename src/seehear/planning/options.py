@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from seehear.errors import UsageError
@@ -26,6 +27,7 @@ class TrainOptions:
     fair: str | None = None  # a column of the metadata whose groups weigh the same
     promise: Promise | None = None  # the coverage of prediction sets that the model is to give
     robust: bool | None = None  # whether inputs are distorted as other devices and surroundings would
+    text: Iterable[str] | None = None  # more lines for the language model of transcripts
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not 0 < self.minutes < LONGEST_MIN:
