@@ -246,6 +246,15 @@ Start = Annotated[
         "its weights, an ONNX encoder of pictures, or a model file to train further. Unless given, auto.",
     ),
 ]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run for the same model file.")]
+Text = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="More text for the language model of transcripts, one sentence per line."),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder for decoded examples and checkpoints. Unless given, MODEL.run."),
+]
 Seed = Annotated[int | None, typer.Option(help="Random seed.")]
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="cpu or cuda. The fastest available unless given.")]
 Log = Annotated[

@@ -33,25 +33,17 @@ def train(  # noqa: PLR0913 - each flag is an argument
     start: options.Start = None,
     seed: options.Seed = None,
     device: options.Device = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted run for the same model file.")
-    ] = False,
+    resume: options.Resume = False,
     answer: options.Answer = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
-    text: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="More text for the language model of transcripts, one sentence per line."),
-    ] = None,
+    text: options.Text = None,
     coverage: options.Promised = None,
     each_class: options.EachClass = False,
     each_group: options.EachGroup = None,
     fair: options.Fair = None,
     robust: options.Robust = False,
-    cache: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder for decoded examples and checkpoints. Unless given, MODEL.run."),
-    ] = None,
+    cache: options.Cache = None,
 ) -> None:
     """Train a model on examples and write a model file."""
     if out.suffix != MODEL_SUFFIX:
