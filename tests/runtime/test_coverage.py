@@ -102,7 +102,7 @@ def test_a_promise_that_a_model_cannot_keep_gives_no_sets_and_no_error() -> None
 
 def test_the_card_says_what_was_promised_or_why_it_cannot_be() -> None:
     recipe = tiny.bundle(**coverage(), promise=Promise(coverage=0.9)).recipe
-    assert "which contain at least 90 % of the truths, with a confidence of 98 %" in describe_promise(recipe)
+    assert "with a confidence of 98 %, these contain at least 90 % of the truths" in describe_promise(recipe)
     unable = recipe.model_copy(update={"promise": Promise(coverage=0.99)})
     assert describe_promise(unable).startswith("No answer has the prediction set that was asked for: 60 held-out")
     assert Recipe.from_json(unable.to_json()).promise == Promise(coverage=0.99)
