@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
+from doubtful_project import doubtful_project
 from made_projects import add_dark_and_bright, make_project
-from photos import photo
 from seehear.check import CheckReport, Finding
 from seehear.errors import ConflictError, DataError, UsageError
 from seehear.projects import Project
@@ -17,15 +16,7 @@ from seehear.projects import Project
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """Photos: 1 and 2 are of one kind, 3 a smaller version of 1; 4 is of another kind, and 5 a smaller version of it,
-    with the answer of the first kind."""
-    with make_project(tmp_path / "home") as made:
-        for seed, name, answer in ((1, "a", "knot"), (2, "b", "knot"), (3, "c", "crack")):
-            photo(seed).save(tmp_path / f"{name}.png")
-            made.add([tmp_path / f"{name}.png"], answer)
-        for seed, name in ((1, "a-small"), (3, "c-small")):
-            photo(seed).resize((48, 36), Image.Resampling.LANCZOS).save(tmp_path / f"{name}.png")
-            made.add([tmp_path / f"{name}.png"], "knot")
+    with doubtful_project(tmp_path) as made:
         yield made
 
 

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from made_projects import make_project, write_pictures
+from doubtful_project import doubtful_project
+from made_projects import write_pictures
 from photos import photo
 from reading_html import Element, get, post
 from seehear.check import Finding
@@ -23,15 +24,7 @@ from serving import client
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """Two photos of one kind and one of another; example 4 is a smaller version of the first, 5 of the third, which has
-    the answer of the first."""
-    with make_project(tmp_path / "home") as made:
-        for seed, name, answer in ((1, "a", "knot"), (2, "b", "knot"), (3, "c", "crack")):
-            photo(seed).save(tmp_path / f"{name}.png")
-            made.add([tmp_path / f"{name}.png"], answer)
-        for seed, name in ((1, "a-small"), (3, "c-small")):
-            photo(seed).resize((48, 36), Image.Resampling.LANCZOS).save(tmp_path / f"{name}.png")
-            made.add([tmp_path / f"{name}.png"], "knot")
+    with doubtful_project(tmp_path) as made:
         yield made
 
 
