@@ -92,6 +92,12 @@ def test_doubt_has_no_label_and_what_cannot_be_read_is_left_out() -> None:
     assert [each[:2] for each in join_windows(windows, [one, failed, other])] == [(0.0, 1.5), (2.5, 4.0)]
 
 
+def test_a_window_is_widened_on_both_sides() -> None:
+    assert Window(5.0, 5.5, 3).widen(1.0) == Window(4.75, 5.75, 3)
+    assert Window(0.1, 0.6, 0).widen(1.0) == Window(0.0, 0.85, 0)
+    assert Window(0.0, 2.0, 0).widen(1.0) == Window(0.0, 2.0, 0)
+
+
 def test_stretches_are_moved_and_compared() -> None:
     found = FoundStretch(1.0, 2.0, "wren", 0.9).move(60)
     assert (found.start_s, found.end_s) == (61.0, 62.0)

@@ -2,6 +2,7 @@
 
 The recording is cut at pauses. A sound that is not much longer than those in training is asked about as a whole; a
 longer one in windows that overlap by half, and windows that follow one another with the same label become one stretch.
+A short sound about which the recogniser is unsure is asked about once more, with what is around it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ class Window(NamedTuple):
     def cut(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """The samples (T,) of this window."""
         return samples[round(self.start_s * RATE_HZ) : round(self.end_s * RATE_HZ)]
+
+    def widen(self, window_s: float) -> Window:
+        """Of at least this length, with what is before and after it: what to ask if the answer was "I don't know"."""
+        more_s = max(0.0, window_s - (self.end_s - self.start_s)) / 2
+        return self._replace(start_s=max(0.0, self.start_s - more_s), end_s=self.end_s + more_s)
 
 
 class FoundStretch(NamedTuple):

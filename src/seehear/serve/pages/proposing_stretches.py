@@ -27,6 +27,7 @@ from seehear.senses.hearing import HEARING
 from seehear.senses.hearing.peaks import PEAKS_PER_S
 from seehear.senses.hearing.plan import RATE_HZ
 from seehear.serve.answering import Answerer, BusyError
+from seehear.serve.models import ServedModel
 from seehear.serve.pages.fields import Fields, read_fields
 from seehear.serve.pages.open_projects import find_project, find_served, project_address
 from seehear.serve.pages.proposing import describe_precision
@@ -131,16 +132,17 @@ async def _listen(
     window_s = find_window_s(recipe)
     portion = await asyncio.to_thread(_read_portion, project, example, parse_clock(begin, "begin"))
     windows, until_s = plan_windows(portion.samples, window_s, ends=portion.ends)
-    answerer: Answerer = request.app.state.answerer
     predictions: list[Prediction] = []
     late_s = time.monotonic() + PATIENCE_S
     for i, window in enumerate(windows):
         if i and window.sound != windows[i - 1].sound and time.monotonic() > late_s:
             windows, until_s = windows[:i], window.start_s
             break
-        cut = window.cut(portion.samples)
-        asked, options = {HEARING.name: (cut, RATE_HZ)}, PredictOptions(senses=(HEARING.name,))
-        predictions.append(await answerer.answer_patiently(served, asked, options, size=2 * len(cut)))
+        prediction = await _ask(request, served, window.cut(portion.samples))
+        if not prediction.accepted and window.end_s - window.start_s < window_s:
+            wider = await _ask(request, served, window.widen(window_s).cut(portion.samples))
+            prediction = wider if wider.accepted else prediction
+        predictions.append(prediction)
     marked = await asyncio.to_thread(project.recordings.stretches, example.id)
     spans = [each.span_s for each in marked if each.span_s]
     heard = (each.move(portion.begin_s) for each in join_windows(windows, predictions))
@@ -153,6 +155,13 @@ async def _listen(
         unsure=0 if unsure else sum(not each.cell for each in found),
         words=describe_precision("stretch", "recordings", {} if version is None else version.figures),
     )
+
+
+async def _ask(request: Request, served: ServedModel, samples: NDArray[np.float32]) -> Prediction:
+    """About samples (T,)."""
+    answerer: Answerer = request.app.state.answerer
+    options = PredictOptions(senses=(HEARING.name,))
+    return await answerer.answer_patiently(served, {HEARING.name: (samples, RATE_HZ)}, options, size=2 * len(samples))
 
 
 class _Portion(NamedTuple):
