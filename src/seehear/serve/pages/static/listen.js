@@ -70,6 +70,11 @@ class Listen extends HTMLElement {
     this.socket.send(toPcm(portion));
     this.seconds += portion.length / this.rate;
     this.levels.push(portion.reduce((loudest, each) => Math.max(loudest, Math.abs(each)), 0));
+    this.drawing ??= requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    this.drawing = null;
     this.parts.length.textContent = toClock(this.seconds).slice(0, -3);
     const shown = new Float32Array(SHOWN_PORTIONS);
     shown.set(this.levels.slice(-SHOWN_PORTIONS));

@@ -121,7 +121,22 @@ class Record extends HTMLElement {
       for (const sample of portion.subarray(i, i + size)) loudest = Math.max(loudest, Math.abs(sample));
       this.levels.push(loudest);
     }
-    const seconds = (this.portions.length * portion.length) / this.microphone.rate;
+    this.drawing ??= requestAnimationFrame(() => this.draw());
+    if (this.heardS >= MOST_S) {
+      this.stop();
+      this.say(`Stopped after ${MOST_S / 60} minutes. Add what you have, then go on.`);
+    }
+  }
+
+  get heardS() {
+    return (this.portions.length * this.portions[0].length) / this.microphone.rate;
+  }
+
+  // Once a frame, however many portions came: a slow machine would fall behind further and further, and freeze.
+  draw() {
+    this.drawing = null;
+    if (!this.microphone) return;
+    const seconds = this.heardS;
     this.length.textContent = toClock(seconds).slice(0, -1);
     this.ring.setAttribute("stroke-dasharray", `${(100 * (seconds % RING_S)) / RING_S} 100`);
     const shown = new Float32Array(SHOWN_S * PEAKS_PER_S);
@@ -129,10 +144,6 @@ class Record extends HTMLElement {
     drawPeaks(this.canvas, shown);
     const level = describeLevel(Math.max(...this.levels.slice(-LEVEL_S * PEAKS_PER_S)));
     this.say(`${level}${this.source ? ` Microphone: ${this.source}.` : ""}`);
-    if (seconds >= MOST_S) {
-      this.stop();
-      this.say(`Stopped after ${MOST_S / 60} minutes. Add what you have, then go on.`);
-    }
   }
 
   stop() {
