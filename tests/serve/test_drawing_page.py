@@ -20,7 +20,7 @@ from pretended_training import pretend_training
 from reading_html import find_inline, get, read_html
 from seehear.projects import Project
 from seehear.projects.job_process import run_job
-from seehear.serve.pages.thumbnails import SIDES_PX, find_size, find_thumbnail
+from seehear.projects.picture_views import SIDES_PX, find_size, find_view
 from serving import client, picture_file
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -297,7 +297,7 @@ def test_a_point_of_the_picture_is_where_it_is_shown(
         (number,) = project.add([folder / "a.png"]).ids
         example = project.example(number)
         assert find_size(project, example) == (width, height)
-        shown = np.asarray(Image.open(BytesIO(find_thumbnail(project, example, "screen"))))
+        shown = np.asarray(Image.open(BytesIO(find_view(project, example, "screen"))))
         assert max(shown.shape) <= SIDES_PX["screen"]
         x, y = (int(point * side / full) for point, side, full in zip(centre, shown.shape[1::-1], size, strict=True))
         assert shown[y, x].min() > 200
@@ -320,3 +320,9 @@ def stored_turned(pixels: Any, orientation: int) -> bytes:
     exif[0x0112] = orientation
     Image.fromarray(np.ascontiguousarray(turns[orientation](pixels))).save(file, "PNG", exif=exif)
     return file.getvalue()
+
+
+def test_a_part_of_a_picture_is_sent_in_full_detail(served: TestClient) -> None:
+    assert served.get("/p/smears/tiles/1/x/0-0.jpg").headers["content-type"] == "image/jpeg"
+    assert served.get("/p/smears/tiles/1/x/9-9.jpg").status_code == 400
+    assert served.get("/p/smears/tiles/1/x/a-0.jpg").status_code == 422

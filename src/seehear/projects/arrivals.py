@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
@@ -15,6 +16,7 @@ from seehear.errors import InputError
 from seehear.media import Input, find_span, path_of, take_span
 from seehear.projects.content_store import Staging, StoredFile
 from seehear.projects.examples import Span
+from seehear.projects.picture_views import prepare_views
 from seehear.senses import SENSES
 
 READING = "reading files"  # a task, for those who listen
@@ -42,21 +44,25 @@ class Arrived(NamedTuple, Generic[ExampleT]):
     error: InputError | None = None
 
 
-def stage_examples(staging: Staging, arriving: Iterable[Arriving[ExampleT]]) -> Iterator[Arrived[ExampleT]]:
-    """Copy the files of examples to the staging folder, and decode them; in the same order."""
+def stage_examples(
+    project_folder: Path, staging: Staging, arriving: Iterable[Arriving[ExampleT]]
+) -> Iterator[Arrived[ExampleT]]:
+    """Copy the files of examples to the staging folder, and decode them; in the same order. What is shown of large
+    pictures is made at once."""
     copies: dict[Path, Future[StoredFile]] = {}
     begun: deque[tuple[Arriving[ExampleT], dict[str, Future[StoredFile]]]] = deque()
     with ThreadPoolExecutor(THREADS) as pool:
+        check = partial(_check, project_folder, staging)
 
         def begin(sense: str, source: Input | StoredFile) -> Future[StoredFile]:
             """A file is copied once, however many examples are parts of it."""
             if isinstance(source, StoredFile):
-                return pool.submit(_check, staging, source, sense, None)
+                return pool.submit(check, source, sense, None)
             path, span_s = path_of(source), find_span([source])
             if path not in copies:
                 copies[path] = pool.submit(staging.add, path)
             copy = copies[path]  # submitted before the task that waits for it, so the pool cannot deadlock
-            return pool.submit(lambda: _check(staging, copy.result(), sense, span_s))
+            return pool.submit(lambda: check(copy.result(), sense, span_s))
 
         try:
             for each in arriving:
@@ -69,9 +75,10 @@ def stage_examples(staging: Staging, arriving: Iterable[Arriving[ExampleT]]) -> 
             pool.shutdown(cancel_futures=True)
 
 
-def _check(staging: Staging, file: StoredFile, sense: str, span_s: Span | None) -> StoredFile:
+def _check(project_folder: Path, staging: Staging, file: StoredFile, sense: str, span_s: Span | None) -> StoredFile:
     """Raises InputError for a file that cannot be decoded."""
-    SENSES[sense].check(take_span(staging.path(file), span_s))
+    if span_s is not None or not prepare_views(project_folder, file, sense, staging.path(file)):
+        SENSES[sense].check(take_span(staging.path(file), span_s))
     return file
 
 

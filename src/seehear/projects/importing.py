@@ -102,7 +102,7 @@ def import_data(
         listen(Skipped(table.problems))
         found, group = _column_of(table), _group_heading(table)
         column = project.answer_column() or found
-        new, problems = _stage(table, column, group, staging, listen)
+        new, problems = _stage(project, table, column, group, staging, listen)
         listen(Skipped(problems))
         if not new:
             return Added([], (), (*table.problems, *problems))
@@ -180,7 +180,7 @@ def _group_heading(table: Table) -> str:
 
 
 def _stage(
-    table: Table, column: AnswerColumn | None, group: str, staging: Staging, listen: Listener
+    project: Project, table: Table, column: AnswerColumn | None, group: str, staging: Staging, listen: Listener
 ) -> tuple[list[NewExample], list[RowProblem]]:
     """(the examples of a table, with their files staged; problems of those that cannot be read)."""
     listen(Started(READING, len(table), "examples"))
@@ -188,7 +188,7 @@ def _stage(
     problems: list[RowProblem] = []
     rows = zip(table, _stand_alone(table), strict=True)
     arriving = (Arriving((row, cell), row.key, row.inputs) for row, cell in rows)
-    for done, ((row, cell), files, error) in enumerate(stage_examples(staging, arriving), 1):
+    for done, ((row, cell), files, error) in enumerate(stage_examples(project.place.folder, staging, arriving), 1):
         if error is not None:
             problems.append(RowProblem.of(error, row.key))
         elif isinstance(cell, InputError):

@@ -86,7 +86,7 @@ def _add(
             left_out.append(RowProblem(each.shown, "is neither a picture nor a recording that is read here"))
     new: list[NewExample] = []
     listen(Started(READING, len(arriving), "files"))
-    for done, (name, files, error) in enumerate(stage_examples(staging, arriving), 1):
+    for done, (name, files, error) in enumerate(stage_examples(project.place.folder, staging, arriving), 1):
         if error is None:
             new.append(NewExample(name, files, group=common.group, part=common.part))
         else:

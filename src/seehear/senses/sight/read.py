@@ -32,6 +32,8 @@ from seehear.senses.truncation import check_not_truncated
 Pixels = NDArray[np.uint8]
 
 MOST_PIXELS_IN_PROCESS = 50_000_000  # larger pictures are decoded in a worker process with bounded memory
+LARGE_PIXELS = 30_000_000
+LARGE_BYTES = 30_000_000
 AT_ONCE = 1 << 20  # pixels copied at a time
 READABLE = "a jpeg, png, webp, tiff, bmp, gif, ppm, AVIF, HEIC or DICOM picture, or a video"
 
@@ -133,6 +135,19 @@ def read_size(source: str | Path | bytes) -> tuple[int, int]:
             picture.load()  # it may say after its pixels that it is rotated
         width, height = picture.size
         return (height, width) if orientation(picture) in SIDEWAYS_ORIENTATIONS else (width, height)
+
+
+def is_large(path: Path) -> bool:
+    """Whether a picture takes seconds to decode, as its header says, or its length where the header is not trusted.
+
+    Raises InputError like `read`.
+    """
+    with name_errors(path, "picture"), open_source(path) as file:
+        kind = _check_type(file, path)
+        if kind in PLUGINS and kind not in _ISOLATED:
+            width, height = _open_picture(kind, _read_bytes(file)).size
+            return width * height > LARGE_PIXELS
+        return file.seek(0, os.SEEK_END) > LARGE_BYTES
 
 
 def _read_file(file: BinaryIO, source: Any) -> Pixels:

@@ -20,6 +20,7 @@ from seehear.errors import InputError, UsageError
 from seehear.projects import Project
 from seehear.projects.columns import SENSES, AnswerColumn
 from seehear.projects.examples import Example, Query
+from seehear.projects.picture_views import TILE_PX, find_size
 from seehear.projects.project import PAGE
 from seehear.runtime.options import PredictOptions
 from seehear.serve.answering import Answerer
@@ -31,7 +32,6 @@ from seehear.serve.pages.proposing import describe_precision
 from seehear.serve.pages.region_forms import read_drawing
 from seehear.serve.pages.rendering import wants_json
 from seehear.serve.pages.routing import page_router
-from seehear.serve.pages.thumbnails import find_size
 
 router = page_router()
 EVERYTHING_ELSE = "background"  # the class of what is in no region, unless people say otherwise
@@ -220,6 +220,7 @@ def _to_script(
 ) -> dict[str, Any]:
     return {
         "size": size,
+        "tilePx": TILE_PX,
         "noun": kind.noun,
         "twoCorners": kind.has_two_corners,
         "classes": [mark._asdict() for mark in marks],

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from seehear.explain.explain import explain
 from seehear.explain.explanation import Explanation
 from seehear.projects import LookFor, Match, Project
+from seehear.projects.picture_views import to_jpeg
 from seehear.projects.similar import VersionEncoder, search_similar
 from seehear.senses import SENSES
 from seehear.senses.input_file import FileBytes
@@ -22,7 +23,7 @@ from seehear.serve.open_projects import OpenProjects
 from seehear.serve.pages.background import BackgroundJob, BackgroundJobs
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.open_projects import find_project, find_served, project_address
-from seehear.serve.pages.previews import LONGEST_SIDE_PX, Preview, Previews, to_jpeg
+from seehear.serve.pages.previews import LONGEST_SIDE_PX, Preview, Previews
 from seehear.serve.pages.rendering import model_address, render, wants_fragment
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.why_words import describe_parts

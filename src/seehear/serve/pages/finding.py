@@ -21,6 +21,7 @@ from seehear.problems import RowProblem
 from seehear.projects import Candidate, LookFor, Project
 from seehear.projects.features import Encoder
 from seehear.projects.matches import parse_box
+from seehear.projects.picture_views import SIDES_PX, to_jpeg
 from seehear.projects.similar import SimilaritySearch, VersionEncoder, read_found, read_query, search_similar
 from seehear.senses import SENSES
 from seehear.serve.pages.arriving import find_arrived
@@ -28,11 +29,9 @@ from seehear.serve.pages.background import BackgroundJob, BackgroundJobs
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.fields import parse_number, read_fields
 from seehear.serve.pages.open_projects import find_project, find_served, project_address
-from seehear.serve.pages.previews import to_jpeg
 from seehear.serve.pages.progress_events import send_progress
 from seehear.serve.pages.rendering import render_fragment
 from seehear.serve.pages.routing import page_router
-from seehear.serve.pages.thumbnails import SIDES_PX
 from seehear.serve.pages.times import parse_clock
 
 router = page_router()

@@ -6,7 +6,6 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from threading import Lock
 from typing import Any
 
@@ -14,12 +13,12 @@ from PIL import Image
 
 from seehear.errors import InputError
 from seehear.media import medium_of
+from seehear.projects.picture_views import to_jpeg
 from seehear.senses import SENSES
 from seehear.serve.uploads import Upload
 
 MOST_BYTES = 64 << 20
 LONGEST_SIDE_PX = 1024
-JPEG_QUALITY = 85
 SANDBOX = "default-src 'none'; sandbox"  # for untrusted files
 SOUND_TYPES = {
     "wav": "audio/wav", "wave": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "oga": "audio/ogg",
@@ -67,14 +66,6 @@ def draw_preview(sense: str, source: Any, answer: Any = None, classes: Sequence[
     if hasattr(answer, "draw_on"):
         picture = answer.draw_on(picture, classes)
     return Preview(to_jpeg(picture, LONGEST_SIDE_PX), "image/jpeg")
-
-
-def to_jpeg(picture: Image.Image, longest_side_px: int, comment: str = "") -> bytes:
-    picture = picture.convert("RGB")
-    picture.thumbnail((longest_side_px, longest_side_px), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    file = BytesIO()
-    picture.save(file, "JPEG", quality=JPEG_QUALITY, comment=comment)
-    return file.getvalue()
 
 
 def make_previews(inputs: Mapping[str, Upload], answer: Any, classes: Sequence[str] = ()) -> list[Preview]:

@@ -16,6 +16,7 @@ from seehear.errors import ConflictError, SeehearError, UsageError
 from seehear.projects import Project
 from seehear.projects.columns import AnswerColumn
 from seehear.projects.kept_answers import ACCEPTED, CORRECTED, DISMISSED, NONE, NOTHING, SKIPPED, WAITING, KeptAnswer
+from seehear.projects.picture_views import SIDES_PX, find_size, find_view
 from seehear.projects.review import Reviewed, is_blind
 from seehear.projects.terms import find_new_words
 from seehear.recipe import Recipe
@@ -29,7 +30,6 @@ from seehear.serve.pages.playing import can_play, play
 from seehear.serve.pages.previews import draw_preview
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.static_files import FOREVER_PRIVATE
-from seehear.serve.pages.thumbnails import SIDES_PX, find_size, find_thumbnail
 
 router = page_router()
 KEYS = 9  # classes that have a number key
@@ -139,7 +139,7 @@ def picture(request: Request, slug: str, number: int, version: str, size: str) -
         raise UsageError(f"the size {size!r}", allowed=", ".join(SIDES_PX))
     project = find_project(request, slug)
     kept = project.review.get(number)
-    content = (_draw_found(request, project, kept) if size != "small" else None) or find_thumbnail(project, kept, size)
+    content = (_draw_found(request, project, kept) if size != "small" else None) or find_view(project, kept, size)
     return Response(content, headers={"Cache-Control": FOREVER_PRIVATE}, media_type="image/jpeg")
 
 

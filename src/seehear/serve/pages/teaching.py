@@ -21,6 +21,7 @@ from seehear.projects.columns import SENSES, AnswerColumn
 from seehear.projects.demonstration import find_unseen
 from seehear.projects.examples import Example, Query
 from seehear.projects.history import Change
+from seehear.projects.picture_views import SIDES_PX, find_tile, find_view
 from seehear.projects.project import PAGE
 from seehear.serve.pages.chapters import next_chapter, render_chapter
 from seehear.serve.pages.drawing import show_list
@@ -29,7 +30,6 @@ from seehear.serve.pages.open_projects import find_project, project_address
 from seehear.serve.pages.rendering import wants_json
 from seehear.serve.pages.routing import page_router
 from seehear.serve.pages.static_files import FOREVER_PRIVATE
-from seehear.serve.pages.thumbnails import SIDES_PX, find_thumbnail
 
 router = page_router()
 SHOWN = 9  # examples of each kind before "Show all"
@@ -186,7 +186,15 @@ def picture(request: Request, slug: str, number: int, version: str, size: str) -
     if size not in SIDES_PX:
         raise UsageError(f"the size {size!r}", allowed=", ".join(SIDES_PX))
     project = find_project(request, slug)
-    content = find_thumbnail(project, project.example(number), size)
+    content = find_view(project, project.example(number), size)
+    return Response(content, headers={"Cache-Control": FOREVER_PRIVATE}, media_type="image/jpeg")
+
+
+@router.get("/p/{slug}/tiles/{number}/{version}/{column}-{row}.jpg")
+def tile(request: Request, slug: str, number: int, version: str, column: int, row: int) -> Response:
+    """Part of a large picture in full detail. `version` only makes the address of each picture its own."""
+    project = find_project(request, slug)
+    content = find_tile(project, project.example(number), column, row)
     return Response(content, headers={"Cache-Control": FOREVER_PRIVATE}, media_type="image/jpeg")
 
 

@@ -16,7 +16,7 @@ const UNKNOWN = { name: null, letters: "?", colour: "#54606b", ink: "#ffffff" };
 class Drawing extends HTMLElement {
   connectedCallback() {
     const { regions, proposals, ...given } = JSON.parse(this.dataset.drawing);
-    Object.assign(this, given); // size, noun, twoCorners, classes
+    Object.assign(this, given); // size, tilePx, noun, twoCorners, classes
     if (!this.size) return;
     this.list = regions;
     this.saved = JSON.stringify(regions);
@@ -25,7 +25,7 @@ class Drawing extends HTMLElement {
     this.selected = this.corner = this.pending = this.drag = null;
     this.label = this.classes[0]?.name ?? null;
     this.form = this.querySelector("form");
-    this.picture = new Picture(this, this.size);
+    this.picture = new Picture(this, this.size, this.tilePx);
     this.querySelector("[data-rows]").remove();
     for (const each of this.querySelectorAll("[data-press=begin], [data-press=undo], [data-zoom], [data-classes], [data-new-class]"))
       each.hidden = false;

@@ -1,4 +1,5 @@
 // The picture with its regions, as SVG in pixels of the file: drawing regions and handles, zooming, and where a pointer is.
+// What is shown larger than the reduced picture has it is covered with tiles in full detail.
 
 import { areaOf, boundsOf, contains, isBox, pathOf, pointsOf, toFile } from "./geometry.js";
 
@@ -7,13 +8,17 @@ const HANDLES = { nw: [0, 1], n: [0.5, 1], ne: [2, 1], e: [2, 0.5], se: [2, 3], 
 const HANDLE_PX = 11; // of the screen
 const MOST_HEIGHT = 0.78; // of the window
 const MOST_ZOOM = 32;
+const REDUCED_PX = 2048; // the longer side of the reduced picture
 
 export class Picture {
-  constructor(root, size) {
+  constructor(root, size, tilePx) {
     this.svg = root.querySelector("[data-picture]");
     this.stage = root.querySelector("[data-stage]");
     this.regions = root.querySelector("[data-regions]");
     this.handles = root.querySelector("[data-handles]");
+    this.tiles = root.querySelector("[data-tiles]");
+    this.tilePx = tilePx;
+    this.stage.addEventListener("scroll", () => this.showTiles());
     this.template = root.querySelector("template[data-region]").content.querySelector(".region");
     this.size = size;
     this.zoom = 1;
@@ -33,6 +38,31 @@ export class Picture {
     this.svg.setAttribute("height", (fits * this.zoom * height) / width);
     this.stage.scrollLeft = (middle[0] * fits * this.zoom) / width - room / 2;
     this.stage.scrollTop = (middle[1] * fits * this.zoom) / width - this.stage.clientHeight / 2;
+    this.showTiles();
+  }
+
+  // Those that are in sight, if the reduced picture has less detail than the screen could show.
+  showTiles() {
+    const longest = Math.max(...this.size);
+    const wanted = new Map();
+    if (longest > REDUCED_PX && (longest / this.scale) * devicePixelRatio > REDUCED_PX) {
+      const stage = this.stage.getBoundingClientRect();
+      const place = (clientX, clientY) => this.at({ clientX, clientY }).map((each) => Math.floor(each / this.tilePx));
+      const last = this.size.map((side) => Math.ceil(side / this.tilePx) - 1);
+      const [left, top] = place(stage.left, stage.top).map((each) => Math.max(0, each));
+      const [right, bottom] = place(stage.right, stage.bottom).map((each, axis) => Math.min(last[axis], each));
+      for (let row = top; row <= bottom; row += 1) for (let column = left; column <= right; column += 1) wanted.set(`${column}-${row}`, [column, row]);
+    }
+    for (const tile of [...this.tiles.children]) if (!wanted.delete(tile.dataset.tile)) tile.remove();
+    for (const [name, [column, row]] of wanted) this.tiles.append(this.tile(name, column * this.tilePx, row * this.tilePx));
+  }
+
+  tile(name, x, y) {
+    const made = document.createElementNS(SVG, "image");
+    const [width, height] = [Math.min(this.tilePx, this.size[0] - x), Math.min(this.tilePx, this.size[1] - y)];
+    const values = { x, y, width, height, preserveAspectRatio: "none", href: `${this.tiles.dataset.tiles}/${name}.jpg`, "data-tile": name };
+    for (const [key, value] of Object.entries(values)) made.setAttribute(key, value);
+    return made;
   }
 
   get scale() {
