@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from made_projects import add_dark_and_bright, make_project
+import seehear
+import tiny
+from made_projects import add_dark_and_bright, add_version, make_project
 from pretended_training import pretend_training
 from reading_html import get, post, read_html
 from seehear.measure import comparison
@@ -17,6 +20,7 @@ from seehear.projects.job_process import run_job
 from seehear.serve import open_projects
 from seehear.serve.models import ModelRegistry
 from seehear.serve.pages.rendering import render_fragment
+from seehear.serve.pages.task_words import WORDS, describe_task
 from seehear.serve.pages.training import Progress, draw_curve
 from serving import client, picture_file
 
@@ -198,6 +202,31 @@ def test_undoing_much_asks_first(served: TestClient, project: Project) -> None:
     assert project.answer_column() is not None
     assert "undid: made the project" in post(served, "/p/boards/undo", change=str(first.id), sure="yes").text
     assert project.answer_column() is None
+
+
+@pytest.mark.parametrize("figures", ({}, {"metric": "accuracy"}, {"coverage": 0.5}, {"metric": None, "value": None}))
+def test_a_version_that_was_not_measured_is_shown_without_figures(
+    served: TestClient, project: Project, figures: dict[str, object]
+) -> None:
+    add_version(project, 1, figures=figures)
+    for page in ("versions", "train", "model/1", "try", "review"):
+        assert "of 100 answers are right" not in get(served, f"/p/boards/{page}").text
+
+
+def test_a_model_without_results_can_be_added(project: Project) -> None:
+    assert project.versions.get(project.versions.add(tiny.bundle(results={}))).figures["metric"] is None
+
+
+def test_every_task_of_a_training_has_words_for_newcomers() -> None:
+    source = Path(seehear.__file__).parent
+    rooms = [path for room in ("learn", "check") for path in (source / room).rglob("*.py")]
+    tasks = {found for path in rooms for found in re.findall(r'^TASK = "(.+)"', path.read_text("utf-8"), re.MULTILINE)}
+    asked_elsewhere = {"measuring how much more examples would help"}  # by a deep check
+    assert len(tasks) > 8
+    assert tasks - asked_elsewhere <= WORDS.keys()
+    assert describe_task("") == "it starts"
+    jargon = re.compile("calibrat|export|epoch|batch|fit|head|encoder|graph|validation|loss")
+    assert not [words for words in WORDS.values() if jargon.search(words)]
 
 
 def test_a_curve_has_its_ends_and_stays_small() -> None:

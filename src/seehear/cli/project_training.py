@@ -300,7 +300,8 @@ def _describe_version(version: Version) -> str:
     if interval and None not in interval:
         shown += f" ({format_interval((interval[0], interval[1]))})"
     held_out = format_count(version.held_out, "held-out example")
-    line = f"version {version.number}: {figures['metric']} {shown}, on {held_out}; learned from {version.learned:,}"
+    metric = figures["metric"] or "how good it is"
+    line = f"version {version.number}: {metric} {shown}, on {held_out}; learned from {version.learned:,}"
     state = f"; {version.problem}" if version.problem else "; answers now" if version.served else ""
     return escape_unprintable(line + state)
 

@@ -38,6 +38,11 @@ PROGRAM = "seehear"  # in the history, what nobody did by hand
 RESTORE = "restore it from a backup, or promote another version"
 PROMOTE_ANYWAY = "to promote it anyway, give --yes (in Python, although_worse=True)"
 SERVED = "served"  # a setting: the number of the version that answers
+# What is known of every version; None if it was not measured, as of a model file from elsewhere.
+FIGURES = (
+    *("n", "metric", "higher_is_better", "value", "interval"),
+    *("wrong", "coverage", "accepted_error", "wrong_at_most"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +305,7 @@ class Versions:
             made_by=row.made_by,
             path=self._project.place.models / row.file,
             sha256=row.sha256,
-            figures=json.loads(row.figures),
+            figures=dict.fromkeys(FIGURES) | json.loads(row.figures),
             card=row.card,
             notes=row.notes,
             served=served,
@@ -347,6 +352,8 @@ def summarise(recipe: Recipe) -> dict[str, Any]:
     """The figures of a version, from what was measured on held-out examples with all of its senses."""
     from seehear.answers import ANSWERS
 
+    if not recipe.results:
+        return {}
     headline = ANSWERS[recipe.kind].headline(recipe.answer)
     result = max(recipe.results.items(), key=lambda item: item[0].count("+"))[1]
     metrics, intervals = result["metrics"], result["intervals"]

@@ -42,8 +42,9 @@ def describe_quality(
 
 
 def quality_of_figures(figures: Mapping[str, Any]) -> Quality | None:
-    """From the figures of a version."""
-    return describe_quality(figures["metric"], figures["value"], figures["interval"])
+    """From the figures of a version; None if it was not measured."""
+    metric = figures["metric"]
+    return None if metric is None else describe_quality(metric, figures["value"], figures["interval"])
 
 
 def quality_of_recipe(recipe: Recipe, results: Mapping[str, Any]) -> Quality | None:

@@ -28,6 +28,7 @@ from seehear.serve.pages.progress_events import send_progress
 from seehear.serve.pages.quality import describe_quality, is_share, quality_of_figures
 from seehear.serve.pages.rendering import render_fragment
 from seehear.serve.pages.routing import page_router
+from seehear.serve.pages.task_words import describe_task
 
 router = page_router()
 WRONG = (1, 2, 5, 10, 20)  # of 100, to choose from
@@ -71,10 +72,10 @@ class Progress:
         self._read(job)
         return {
             "job": job,
-            "task": str(figures.get("task") or "starting"),
+            "task": describe_task(str(figures.get("task") or "")),
             "share": min(1.0, done / total) if total else None,
             "left": format_duration(math.ceil(left_s)) if left_s and left_s >= LEAST_LEFT_S else None,
-            "note": str(figures.get("note") or ""),
+            "note": "" if _LOSS.fullmatch(note := str(figures.get("note") or "")) else note,
             "curve": draw_curve(self._losses),
             **self._describe_quality(),
         }

@@ -19,7 +19,7 @@ from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.hundred import Hundred, find_hundred
 from seehear.serve.pages.open_projects import find_project, project_address
-from seehear.serve.pages.quality import quality_of_figures
+from seehear.serve.pages.quality import describe_quality, quality_of_figures
 from seehear.serve.pages.routing import page_router
 
 router = page_router()
@@ -47,8 +47,18 @@ def compare(request: Request, slug: str, first: int, second: int) -> Response:
     versions = project.versions.get(first), project.versions.get(second)
     compared = project.versions.compare(first, second)
     hundreds = [find_hundred({"metrics": metrics.values}) for metrics in compared.metrics]
+    metric = compared.headline.metric
     return render_chapter(
-        request, "compare.html", project, "versions", versions=versions, compared=compared, hundreds=hundreds
+        request,
+        "compare.html",
+        project,
+        "versions",
+        versions=versions,
+        compared=compared,
+        hundreds=hundreds,
+        qualities=[
+            describe_quality(metric, metrics.values[metric], metrics.intervals[metric]) for metrics in compared.metrics
+        ],
     )
 
 
