@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from string import ascii_lowercase
+from string import ascii_letters
 
 import numpy as np
 
 from start_files import make_whisper
 
 WIDTH, LAYERS = 64, 2
-LETTERS = ("Ġ", *ascii_lowercase)  # byte-level BPE writes a space as Ġ
+LETTERS = ("Ġ", ".", *ascii_letters)  # byte-level BPE writes a space as Ġ
 SPECIAL = ("endoftext", "startoftranscript", "en", "de", "translate", "transcribe")
 TOKENS = len(LETTERS) + 1511  # with the special tokens and those for times
 

@@ -85,7 +85,7 @@ def _detect_language(decoder: WhisperDecoder, heard: list[list[Tensor]]) -> str:
 
 def _compute_loss(decoder: WhisperDecoder, cross: list[Tensor], text: str) -> float:
     """Nats per character of a text."""
-    tokens = torch.tensor([decoder.spec.encode(text)])
+    tokens = torch.tensor([decoder.spec.encode_sentence(text)])
     valid_mask = torch.ones(1, cross[0].shape[3], dtype=torch.bool)
     length = torch.tensor([tokens.shape[1]])
     per_token = float(decoder.loss(cross, valid_mask, tokens, length))

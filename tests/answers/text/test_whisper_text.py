@@ -132,13 +132,22 @@ def test_hotwords_are_shown_to_the_decoder_as_the_text_before() -> None:
     assert 0 <= text.words[0].start_s < text.words[0].end_s <= 0.8
 
 
-def test_hotwords_keep_their_capitals_where_the_decoder_writes_them() -> None:
+def test_hotwords_keep_their_capitals() -> None:
     expect = TEXT.require_decoding("hotwords").with_hotwords
     assert expect(ZERO_SHOT, [" Ångström "]).whisper.hotwords == ("Ångström",)
     trained = TEXT.plan(["one two", "two one"] * 9, "text").replace(decoder=SPEC)
-    assert expect(trained, ["Two"]).whisper.hotwords == ("two",)
+    assert expect(trained, ["Two"]).whisper.hotwords == ("Two",)
     with pytest.raises(UsageError, match="Allowed: 223"):
         expect(ZERO_SHOT, ["word"] + [f"word{i}" for i in range(100)])
+
+
+def test_truths_are_sentences_for_the_decoder_and_plain_for_people() -> None:
+    trained = TEXT.plan(["one two", "two one"] * 9, "text").replace(decoder=SPEC)
+    target = TEXT.target(Text.from_string("One two!"), trained, None)
+    assert SPEC.tokeniser.decode(target["decoder_tokens"]) == " One two."
+    assert trained.decode(target["decoder_tokens"]) == "one two"
+    assert SPEC.tokeniser.decode(SPEC.encode_sentence("一二")) == " 一二"
+    assert SPEC.encode_sentence("") == []
 
 
 def test_a_trained_recogniser_keeps_its_language() -> None:

@@ -138,7 +138,7 @@ def target(answer: Text, spec: TextSpec, geometry: Geometry | None) -> dict[str,
         _check_speed(str(answer), geometry.original.duration_s)
     tokens = {"tokens": spec.encode(str(answer))}
     if spec.whisper is not None:
-        tokens["decoder_tokens"] = spec.whisper.encode(str(answer))
+        tokens["decoder_tokens"] = spec.whisper.encode_sentence(str(answer))
     return _with_lengths({name: np.array(each, np.int64) for name, each in tokens.items()})
 
 
@@ -278,7 +278,7 @@ def select(n_best: NBest, spec: TextSpec, calibration: Mapping[str, float], geom
 
 
 def build_text(n_best: NBest, spec: TextSpec, calibration: Mapping[str, float]) -> Text:
-    """The best text, with times in the preprocessed input.
+    """The best text, with times in the preprocessed input; in the form of a truth if it was trained on truths.
 
     Its confidence is its share of the probability of all hypotheses, calibrated. The alternatives share the rest.
     """
@@ -292,7 +292,8 @@ def build_text(n_best: NBest, spec: TextSpec, calibration: Mapping[str, float]) 
     shares = (1 - confidence) * odds[1:] / max(odds[1:].sum(), odds[0])
     alternatives = zip(others[:ALTERNATIVES], shares.tolist(), strict=False)
     texts = tuple((spec.decode(other.token_ids), share) for other, share in alternatives)
-    return Text(words, confidence, texts, n_best.language)
+    text = Text(words, confidence, texts, n_best.language)
+    return text.normalise() if spec.has_ctc else text
 
 
 def _compute_typical_probability(hypothesis: Hypothesis) -> float:

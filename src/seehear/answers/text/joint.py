@@ -12,7 +12,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seehear.answers.text.normalisation import normalise
 from seehear.answers.text.spec import TextSpec
 from seehear.answers.text.whisper import place_tokens, search_transcripts
 from seehear.decoding.autoregressive import DecodedSequence, RunDecoder
@@ -77,6 +76,6 @@ def propose(raw: Mapping[str, Array], spec: TextSpec, run_decoder: RunDecoder) -
 
 
 def _score(sequence: DecodedSequence, logp: Array, spec: TextSpec) -> Candidate:
-    text = normalise(spec.decode(sequence.token_ids))
+    text = spec.decode(sequence.token_ids)
     letters = spec.encode(text)
     return Candidate(sequence, text, score_ctc(logp, letters), spec.language_model.score(letters))

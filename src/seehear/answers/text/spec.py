@@ -135,16 +135,17 @@ class TextSpec(BaseModel):
         return filter(None, map(self.encode, texts))
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """The text of tokens, with single spaces between its words."""
+        """The text of tokens, with single spaces between its words; normalised unless a decoder is used untrained."""
         if self.whisper is not None:
-            return " ".join(self.whisper.tokeniser.decode(tokens).split())
+            text = self.whisper.tokeniser.decode(tokens)
+            return normalise(text) if self.has_ctc else " ".join(text.split())
         return " ".join("".join(self.tokens[token] for token in tokens).split())
 
 
 def with_hotwords(spec: TextSpec, hotwords: Sequence[str]) -> TextSpec:
     """Raises UsageError for a hotword with a letter that was never learned, and for too many hotwords."""
     if spec.whisper is not None:
-        return spec.replace(decoder=_with_prompt(spec.whisper, hotwords, normalised=spec.has_ctc))
+        return spec.replace(decoder=_with_prompt(spec.whisper, hotwords))
     normalised = tuple(dict.fromkeys(filter(None, map(normalise, hotwords))))
     for hotword in normalised:
         if unknown := sorted(set(hotword) - set(spec.tokens)):
@@ -159,10 +160,10 @@ def with_hotwords(spec: TextSpec, hotwords: Sequence[str]) -> TextSpec:
     return expecting
 
 
-def _with_prompt(whisper: WhisperSpec, hotwords: Sequence[str], *, normalised: bool) -> WhisperSpec:
-    """`normalised`: whether the decoder was trained further, on texts without capitals and punctuation."""
-    forms = (normalise(hotword) if normalised else hotword.strip() for hotword in hotwords)
-    expecting = whisper.model_copy(update={"hotwords": tuple(dict.fromkeys(filter(None, forms)))})
+def _with_prompt(whisper: WhisperSpec, hotwords: Sequence[str]) -> WhisperSpec:
+    """Hotwords in the writing given, as its decoder writes capitals."""
+    given = dict.fromkeys(filter(None, map(str.strip, hotwords)))
+    expecting = whisper.model_copy(update={"hotwords": tuple(given)})
     if (tokens := len(expecting.hotword_tokens)) > MAX_PROMPT:
         raise UsageError(
             f"the hotwords have {tokens:,} tokens", allowed=f"{MAX_PROMPT}, about a hundred words", hint="give fewer"

@@ -61,6 +61,14 @@ class WhisperSpec(BaseModel):
         """The tokens of a text, which begins with a space as in Whisper's training."""
         return self.tokeniser.encode(f" {text}") if text else []
 
+    def encode_sentence(self, text: str) -> list[int]:
+        """The tokens of a normalised text, written as a sentence, as most texts in Whisper's training are.
+
+        In scripts without capitals, the text stays as it is.
+        """
+        sentence = text[:1].upper() + text[1:]
+        return self.encode(f"{sentence}." if sentence != text else text)
+
     @property
     def hotword_tokens(self) -> list[int]:
         """A list of the hotwords. The decoder treats it as what was said before, and spells words the same way."""
