@@ -209,13 +209,23 @@ def test_controls_have_the_size_of_the_part_and_do_not_touch_it(rows: int, colum
 @given(st.integers(2, 32), st.integers(2, 32), st.data())
 def test_the_peak_of_a_linear_quantity_is_where_its_weight_is(rows: int, columns: int, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1))
+    check_peak((rows, columns), at)
+
+
+@pytest.mark.parametrize(("shape", "at"), [((14, 2), (13, 1)), ((26, 2), (16, 0)), ((32, 2), (20, 0))])
+def test_the_peak_of_a_narrow_grid_is_where_its_weight_is(shape: tuple[int, int], at: tuple[int, int]) -> None:
+    check_peak(shape, at)
+
+
+def check_peak(shape: tuple[int, int], at: tuple[int, int]) -> None:
+    """The quantity depends on one cell."""
 
     def measure(hidden: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return np.asarray(3.0 - 3.0 * hidden[:, at[0], at[1]])
 
-    peak = find_peak(map_heat(measure, (rows, columns)))
+    peak = find_peak(map_heat(measure, shape))
     assert peak is not None
-    for part, place, cells in zip(peak, at, (rows, columns), strict=True):
+    for part, place, cells in zip(peak, at, shape, strict=True):
         step = -(-cells // PATCHES)
         assert part.start - step <= place < part.stop + step
         assert part.stop - part.start <= 4 * step
