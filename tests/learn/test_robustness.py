@@ -88,6 +88,11 @@ def test_nothing_is_said_after_too_few_steps(tmp_path: Path) -> None:
     assert measure(robust_recipe(steps=100), tmp_path) == Robustness()
 
 
+def test_a_network_with_a_decoder_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Network, "decoder", object())
+    assert measure(robust_recipe(steps=300), tmp_path) == Robustness()
+
+
 @pytest.mark.slow
 def test_short_trainings_measure_both(tmp_path: Path) -> None:
     found = measure(robust_recipe(steps=300), tmp_path)

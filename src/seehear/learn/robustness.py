@@ -47,9 +47,10 @@ def check_robust(network: Network) -> None:
 def measure_robustness(network: Network, split: DataSplit, clock: Clock, run: Path, listen: Listener) -> Robustness:
     """Train copies of the network without and with distorted inputs, and measure both on held-out examples.
 
-    clock   of the whole training; both take a share of it. Unmeasured if that is too short
+    clock   of the whole training; both take a share of it. Unmeasured if that is too short, and for a network with a
+            decoder, which takes seconds for each example
     """
-    if not clock.seconds and clock.training.steps is None:
+    if network.decoder is not None or (not clock.seconds and clock.training.steps is None):
         return Robustness()
     listen(Notice("two short trainings, without and with distorted inputs, show what robust training costs"))
     rows = take_evenly(split.val_rows, MOST)
