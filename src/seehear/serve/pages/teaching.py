@@ -34,6 +34,7 @@ from seehear.serve.pages.static_files import FOREVER_PRIVATE
 router = page_router()
 SHOWN = 9  # examples of each kind before "Show all"
 BLOCK = 1 << 20  # bytes of an upload at a time
+CHANGES = 50  # of the history on one page
 KEYS = 9  # kinds that have a number key
 UNDO_PAGES = re.compile(
     r"teach(/\d{1,18})?|history|settings|versions|train|check", re.ASCII
@@ -174,10 +175,9 @@ async def undo(request: Request, slug: str) -> Response:
 @router.get("/p/{slug}/history")
 def history(request: Request, slug: str, before: int | None = None, done: int = 0) -> Response:
     project = find_project(request, slug)
-    changes = project.history(before=before)
-    return render_chapter(
-        request, "history.html", project, "history", changes=changes, done=project.change(done), before=before
-    )
+    changes = project.history(before=before, limit=CHANGES + 1)
+    shown = {"changes": changes[:CHANGES], "older": len(changes) > CHANGES, "before": before}
+    return render_chapter(request, "history.html", project, "history", done=project.change(done), **shown)
 
 
 @router.get("/p/{slug}/pictures/{number}/{version}/{size}.jpg")
