@@ -17,6 +17,7 @@ from benchmarks.machine import pace
 from benchmarks.predicting_speed import predicting_speed
 from benchmarks.results import Figure, record
 from benchmarks.training_speed import training_speed
+from benchmarks.training_together import speed_together
 from seehear.api import load, plan, train
 from seehear.planning.starts import NONE
 from seehear.recipe import Recipe
@@ -72,6 +73,10 @@ def _training(subject: Subject, extent: Extent) -> list[Figure]:
     return training_speed(subject.recipe, subject.examples, subject.store, rounds=extent.rounds, seconds=extent.seconds)
 
 
+def _together(subject: Subject, extent: Extent) -> list[Figure]:
+    return speed_together(subject.recipe, subject.examples, subject.store, rounds=extent.rounds, seconds=extent.seconds)
+
+
 def _predicting(subject: Subject, extent: Extent) -> list[Figure]:
     model = load(subject.saved)
     return predicting_speed(model, subject.saved, subject.pictures, rounds=extent.rounds)
@@ -86,6 +91,7 @@ def _memory(subject: Subject, extent: Extent) -> list[Figure]:
 
 PARTS: dict[str, Part] = {
     "training": _training,
+    "together": _together,
     "predicting": _predicting,
     "memory": _memory,
     "import": lambda _subject, _extent: importing(),

@@ -46,7 +46,7 @@ class Round:
 def training_speed(recipe: Recipe, examples: Examples, store: Store, *, rounds: int, seconds: float) -> list[Figure]:
     """Ours and the plain loop in turns of `seconds`, so that other load on the machine affects both."""
     pictures = next(iter(examples.tests.values()))  # 5,000 are enough to read at speed
-    dataset = _dataset(pictures, recipe, store)
+    dataset = open_pictures(pictures, recipe, store.cache)
     ours = our_loop(recipe, dataset, store)
     plain = {workers: plain_loop(recipe, pictures, workers) for workers in WORKERS}
     turns = []
@@ -153,11 +153,11 @@ def _speed(loop: Iterator[int], seconds: float) -> float:
     return pictures / (time.perf_counter() - started_s)
 
 
-def _dataset(pictures: Path, recipe: Recipe, store: Store) -> DatasetCache:
+def open_pictures(pictures: Path, recipe: Recipe, cache: Path) -> DatasetCache:
     table = open_table(
         pictures,
         senses_known=tuple(SENSES.values()),
         kinds=tuple(ANSWERS.values()),
-        workspace=store.cache / "no-archive",
+        workspace=cache / "no-archive",
     )
-    return DatasetCache.build(table, recipe, store.cache / "dataset", listen=ignore_events)
+    return DatasetCache.build(table, recipe, cache / "dataset", listen=ignore_events)

@@ -67,7 +67,12 @@ MAY_IMPORT = {
     "encoders": {"errors", "starts", "learn"},
     "api": LEFT
     | {"table", "datasets", "measure", "runtime", "events", "inputs", "learn", "planning", "evaluation", "starts"}
-    | {"similarity", "paired_evaluation", "check", "explain", "stress"},
+    | {"similarity", "paired_evaluation", "check", "explain", "stress", "training"}
+    | {"cluster"},  # if it is asked for
+    "training": LEFT | {"table", "datasets", "events", "check", "learn", "planning", "runtime"},
+    "cluster": LEFT
+    | {"__init__", "training", "learn", "runtime", "table", "events", "run_files", "inputs"}
+    | {"datasets", "evaluation", "measure", "stress"},
     "projects": LEFT
     | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
     | {"similarity", "paired_evaluation", "interrupts", "run_files", "demo", "encoders", "check"},
@@ -101,12 +106,14 @@ ONLY_IN = {
         "learn/",
         "starts/state_dict.py",
     ),
+    "ray": ("cluster/",),
+    "fsspec": ("cluster/",),
     "onnx": ("learn/", "starts/onnx_encoder.py"),
     "onnxscript": ("learn/", "starts/onnx_encoder.py"),
     "safetensors": ("learn/", "starts/"),
     "huggingface_hub": ("starts/hub.py",),
     "onnxruntime": ("runtime/onnx_session.py",),
-    "pyarrow": ("table/",),
+    "pyarrow": ("table/", "cluster/"),
     "rapidfuzz": ("answers/text/",),
     "sklearn": ("measure/", "demo/", "answers/linear_probe.py"),
     "scipy": ("measure/", "answers/selective.py", "answers/platt_scaling.py", "answers/label/metric.py"),

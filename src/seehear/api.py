@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from seehear.runtime.video import VideoPredictions
     from seehear.similarity import Similar
     from seehear.table import RowProblem
+    from seehear.training import TrainingRequest
 
     One = Excerpt | Bytes | BinaryIO | Mapping[str, Any] | NDArray[Any] | tuple[NDArray[Any], float] | Image
     Many = Sequence[Any] | Iterator[Any]
@@ -260,6 +261,9 @@ def train(  # noqa: PLR0913 - one argument for each option
     fair: str | None = None,
     robust: bool = False,
     cache: Path | None = None,
+    on: str | None = None,
+    workers: int | None = None,
+    gpus_per_worker: float | None = None,
     listen: Listener = ignore_events,
 ) -> Recogniser:
     """Train on a folder or table of examples, and write the model to `out` if given.
@@ -273,30 +277,34 @@ def train(  # noqa: PLR0913 - one argument for each option
     fair        a column of the table, such as site or speaker, whose groups weigh the same, however small
     robust      also learn from inputs distorted as other devices and surroundings would; the card says what that cost
     cache       where decoded examples and checkpoints are kept until the model is written; beside `out` by default
+    on          "ray" to train in several processes of this machine, or ray://HOST:PORT to train on a cluster, with so
+                many `workers`, one for each core unless given
 
     `resume` continues an interrupted run. It raises UsageError if options or data differ from those it started with.
+    Under torchrun, all processes train together, and `train` returns the same recogniser in each.
     """
-    from seehear.check import report_findings
-    from seehear.datasets import open_training_data
-    from seehear.learn.alternative import train_best
-    from seehear.learn.loop.machine import choose_device
-    from seehear.learn.model.pretrained import read_pretrained
-    from seehear.learn.recipe_choice import choose_recipe
-    from seehear.learn.run_directory import open_run_directory, read_recipe
+    from seehear.training import TrainingRequest
 
-    place, model = choose_device(device), read_pretrained(start, recipe)
-    wanted = None if start is None or model else str(start)
     promise = to_promise(coverage, each_class=each_class, each_group=each_group)
-    options = TrainOptions(minutes, steps, seed, wrong_at_most, wanted, fair, promise, robust or None, text)
-    with open_run_directory(out, cache, resume=resume, listen=listen) as run:
-        given, told = open_training_data(data, val, unlabelled, answer, senses, run, listen), read_recipe(run)
-        if told is None:  # a resumed run has been checked
-            report_findings(given, listen)
-        chosen = choose_recipe(recipe, told, model, given.examples, options, place, listen)
-        bundle, problems = train_best(given, chosen, start=model, run=run, device=place, listen=listen)
-        if out is not None:
-            write_bundle(Path(out), bundle)
-    return Recogniser(bundle, (*given.problems, *problems))
+    given_start = None if start is None else str(start)
+    options = TrainOptions(minutes, steps, seed, wrong_at_most, given_start, fair, promise, robust or None, text)
+    request = TrainingRequest(data, out, val, unlabelled, recipe, start, device, resume, answer, senses, cache, options)
+    return Recogniser(*_run_training(request, on, workers, gpus_per_worker, listen))
+
+
+def _run_training(
+    request: TrainingRequest, on: str | None, workers: int | None, gpus_per_worker: float | None, listen: Listener
+) -> tuple[Bundle, tuple[RowProblem, ...]]:
+    """Raises UsageError for options of Ray without `on`."""
+    from seehear.training import train_here
+
+    if on is None:
+        if workers is not None or gpus_per_worker is not None:
+            raise UsageError("workers or gpus_per_worker without on", hint="add --on ray, or the address of a cluster")
+        return train_here(request, listen)
+    from seehear.cluster.training import train_on_ray
+
+    return train_on_ray(request, on, workers, gpus_per_worker or 0.0, listen)
 
 
 def plan(  # noqa: PLR0913 - the options of train

@@ -115,8 +115,8 @@ def test_a_step_that_is_not_finite_changes_nothing(
     steps(run, [8, 8])
     before = {name: tensor.clone() for name, tensor in run.network.state_dict().items() if "tracked" not in name}
     mean = {name: tensor.clone() for name, tensor in run.average.state_dict().items()}
-    whole_loss = run._loss
-    monkeypatch.setattr(run, "_loss", lambda batch: whole_loss(batch) * float("nan"))
+    whole_loss = run.trainer.loss
+    monkeypatch.setattr(run.trainer, "loss", lambda batch: whole_loss(batch) * float("nan"))
     steps(run, [8])
     assert run.progress.skipped == run.progress.skipped_in_a_row == 1
     assert [name for name in before if not torch.equal(before[name], run.network.state_dict()[name])] == []
@@ -132,8 +132,14 @@ def test_a_step_that_is_not_finite_changes_nothing(
 
 def failing(monkeypatch: pytest.MonkeyPatch, fails: Any) -> None:
     """Let the loss be NaN in runs for which fails(run) is true."""
-    whole_loss = Run._loss
-    monkeypatch.setattr(Run, "_loss", lambda run, batch: whole_loss(run, batch) * (float("nan") if fails(run) else 1.0))
+    init = Run.__init__
+
+    def failing_init(run: Run, *arguments: Any) -> None:
+        init(run, *arguments)
+        whole_loss = run.trainer.loss
+        run.trainer.loss = lambda batch: whole_loss(batch) * (float("nan") if fails(run) else 1.0)  # type: ignore[method-assign]
+
+    monkeypatch.setattr(Run, "__init__", failing_init)
 
 
 def test_training_switches_to_float32_when_bfloat16_keeps_failing(
@@ -179,9 +185,9 @@ def test_float32_that_keeps_failing_is_an_error_with_its_cause(tmp_path: Path, m
 def test_failing_kernels_are_found_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = recipe_for("label", ("image",), steps=2, precision="bfloat16")
     dataset, said = dataset_of(recipe, tmp_path), list[Any]()
+    failing(monkeypatch, lambda run: torch.is_autocast_enabled("cpu"))
     run = Run.start(Network(recipe), dataset, np.arange(len(dataset)), Clock(recipe.training, 60.0), tmp_path / "none")
     batch = dataset.batch(range(8))
-    failing(monkeypatch, lambda run: torch.is_autocast_enabled("cpu"))
     run.autotuner = Autotuner([Execution("bfloat16", 2), Execution("float32", 2)])
     run.check_kernels(batch, said.append)  # while no execution was chosen
     run.autotuner = Autotuner([Execution("float32", 2)])

@@ -31,7 +31,7 @@ def fit_weights(
     for batch in run.batches():
         run.step(batch)
         if run.progress.step == kill_after:
-            checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
+            checkpoint.save(saved, run.progress, network, run.average, run.trainer.optimizers)
         if run.progress.step == kill_after + 2:
             raise Killed
     raise AssertionError("the run was over before it was killed")

@@ -257,6 +257,39 @@ Cache = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Random seed.")]
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="cpu or cuda. The fastest available unless given.")]
+Inputs = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT", help="Files, folders or tables; - reads their names from stdin."),
+]
+AnswersFolder = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Also write the answers there as files: tables, subtitles, drawings."),
+]
+Every = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", help="For videos, use only one frame per this many seconds."),
+]
+Parts = Annotated[
+    str | None,
+    typer.Option(metavar="FORMAT", help="With --on: the format of the answers, jsonl or parquet. Unless given, jsonl."),
+]
+ResumeAnswers = Annotated[
+    bool, typer.Option("--resume", help="With --on: continue an interrupted run that writes to the same folder.")
+]
+On = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RAY",
+        help="ray, to use several processes of this machine, or ray://HOST:PORT, for a Ray cluster.",
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(metavar="N", help="With --on: the number of processes. Unless given, one for each core.")
+]
+GpusPerWorker = Annotated[
+    float | None,
+    typer.Option(metavar="N", help="With --on: GPUs for each process, such as 1 or 0.5."),
+]
 Log = Annotated[
     Path | None,
     typer.Option(

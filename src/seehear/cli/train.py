@@ -44,12 +44,19 @@ def train(  # noqa: PLR0913 - each flag is an argument
     fair: options.Fair = None,
     robust: options.Robust = False,
     cache: options.Cache = None,
+    on: options.On = None,
+    workers: options.Workers = None,
+    gpus_per_worker: options.GpusPerWorker = None,
 ) -> None:
     """Train a model on examples and write a model file."""
     if out.suffix != MODEL_SUFFIX:
         raise UsageError("the name of a model file ends in .seehear", where=f"-o {out}")
     from seehear import api
+    from seehear.learn.torchrun import read_launch
 
+    if read_launch().helps:
+        api.train(data, out, **options.drop_unset(device=device))
+        return
     with Display() as display:
         model = api.train(
             options.require_existing(data),
@@ -75,6 +82,9 @@ def train(  # noqa: PLR0913 - each flag is an argument
                 fair=fair,
                 robust=robust or None,
                 cache=cache,
+                on=on,
+                workers=workers,
+                gpus_per_worker=gpus_per_worker,
             ),
         )
         _report(display, model, out)

@@ -37,6 +37,19 @@ class RunStart(Frozen):
     unlabelled: str | None = None
 
 
+def name_run_directory(out: str | Path | None, cache: Path | None) -> Path | None:
+    """Beside the model file, or in the cache; None for a temporary folder."""
+    if cache is not None:
+        return Path(cache, "seehear-run")
+    return None if out is None else Path(f"{out}.run")
+
+
+def discard_run(folder: Path) -> None:
+    """Delete what an earlier run left in the directory. Raises UsageError if a process is using it."""
+    with claim_folder(folder):
+        _remove(folder)
+
+
 @contextmanager
 def run_directory(folder: Path, *, resume: bool, listen: Listener) -> Iterator[None]:
     """Lock the directory for this run. It is emptied for a new run and removed when the run has finished.
@@ -65,15 +78,14 @@ def open_run_directory(out: str | Path | None, cache: Path | None, *, resume: bo
     """The run directory: beside `out`, in `cache`, or a temporary folder, which cannot be resumed."""
     if out is not None:
         check_writable(Path(out))
-    if out is not None or cache is not None:
-        folder = Path(cache, "seehear-run") if cache else Path(f"{out}.run")
+    if (folder := name_run_directory(out, cache)) is not None:
         with run_directory(folder, resume=resume, listen=listen):
             yield folder
         return
     if resume:
         raise UsageError("there is no run to resume without out or cache", hint="give the same out or cache as before")
-    with temporary_folder() as folder:
-        yield folder
+    with temporary_folder() as temporary:
+        yield temporary
 
 
 def record_start(folder: Path, recipe: Recipe, data: TrainingData, start: Pretrained | None = None) -> None:

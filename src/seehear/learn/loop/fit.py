@@ -8,36 +8,31 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from seehear.amounts import format_count
-from seehear.answers import ANSWERS
 from seehear.errors import TrainingError
 from seehear.events import Advanced, Finished, Listener, Notice, Started
 from seehear.learn.data.batching import make_batches
 from seehear.learn.data.cache import Batch, Example, move
 from seehear.learn.data.concatenation import concatenate
-from seehear.learn.data.time_stretch import sample_time_stretch
 from seehear.learn.loop import checkpoint
 from seehear.learn.loop.checkpoint import TrainingProgress
 from seehear.learn.loop.execution import Autotuner, Execution, candidate_executions, use_execution
-from seehear.learn.loop.finite import Statistics, are_finite, describe_non_finite, get_trained_tensors, poison_memory
+from seehear.learn.loop.finite import are_finite, describe_non_finite, get_trained_tensors, poison_memory
 from seehear.learn.loop.memory import keep_freed_memory
-from seehear.learn.loop.optimizers import make_optimizers, scale_rate
+from seehear.learn.loop.step import Step, Trainer
+from seehear.learn.loop.team import Team
 from seehear.learn.loop.validation import Validation
-from seehear.learn.model.network import Network, Tensors
+from seehear.learn.model.network import Network
 from seehear.recipe import Training
-from seehear.senses import SENSES
 
 TASK = "training"
-MAX_GRADIENT_NORM = 1.0
 AVERAGED = 0.06  # share of the steps so far over which weights are averaged
-MIXUP = 0.5  # probability of mixup for a batch, at full augmentation
 STATISTICS_EXAMPLES = 1024  # to which the input statistics of encoders are fitted
 SAVE_EVERY_S = 20.0
 REPORT_EVERY_S = 0.5
@@ -94,10 +89,11 @@ def fit(
     The time that the validation takes counts as training time.
 
     Resumes from the checkpoint `saved` if it exists. Each step is seeded by its number, so a run with a given number
-    of steps gives the same weights again on the same machine, interrupted or not. Raises TrainingError if losses
-    are not finite.
+    of steps gives the same weights again on the same machine, interrupted or not. If this process leads others, they
+    share each step. Raises TrainingError if losses are not finite.
     """
     run = Run.start(network, dataset, rows, clock, saved)
+    run.team.share_steps()
     total, unit = (clock.training.steps, "steps") if clock.training.steps else (run.clock.seconds, "s")
     listen(Started(TASK, clock.until * total, unit))
     last_saved_s, last_reported_s = -SAVE_EVERY_S, time.monotonic()
@@ -109,7 +105,7 @@ def fit(
                 run.recover(batch, saved, listen)
             now_s = time.monotonic()
             if now_s - last_saved_s > SAVE_EVERY_S and run.is_finite():
-                checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
+                checkpoint.save(saved, run.progress, network, run.average, run.trainer.optimizers)
                 memory.trim()
                 last_saved_s = now_s
             if now_s - last_reported_s > REPORT_EVERY_S:
@@ -119,7 +115,7 @@ def fit(
                 if validation is not None:
                     validation.measure_in_time(run.average, TASK, done)
     if run.is_finite():
-        checkpoint.save(saved, run.progress, network, run.average, run.optimizers)
+        checkpoint.save(saved, run.progress, network, run.average, run.trainer.optimizers)
     else:
         run.restore(saved)
     listen(Finished(TASK, f"{format_count(run.progress.step, 'step')} in {run.autotuner.current}"))
@@ -130,24 +126,16 @@ class Run:
     """The state of a training: what changes from step to step."""
 
     def __init__(self, network: Network, dataset: TrainingExamples, rows: NDArray[np.int64], clock: Clock) -> None:
-        self.network, self.dataset, self.rows, self.clock = network.train(), dataset, rows, clock
+        self.network, self.dataset, self.rows, self.clock = network, dataset, rows, clock
         self.training = clock.training
-        self.device = next(network.parameters()).device
+        self.trainer = Trainer(network, clock.training)
+        self.team = Team(self.trainer)
+        self.device = self.trainer.device
         self.average = deepcopy(network).to(self.device)  # .to packs recurrent weights together, as CUDA wants
-        self.optimizers = make_optimizers(network.parameter_groups(), self.training)
-        self.rates = [group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups]
         self.progress = TrainingProgress(allowed_s=clock.seconds)
         self.autotuner = Autotuner(candidate_executions(self.training, self.device))
         self._checked: set[Execution] = set()
-        senses = network.recipe.senses
-        robust = self.training.robust
-        self.augments: dict[str, Any] = {
-            name: SENSES[name].build_augmentation(spec, robust=robust) for name, spec in senses.items()
-        }
-        supports_mixup = ANSWERS[network.recipe.kind].supports_mixup
-        self.mixup = MIXUP * supports_mixup * min(float(spec.augmentation_strength) for spec in senses.values())  # type: ignore[attr-defined]
         self._average_and_current = get_trained_tensors(self.average), get_trained_tensors(network)
-        self._statistics = Statistics(network)
 
     @classmethod
     def start(
@@ -158,7 +146,7 @@ class Run:
             _fit_statistics(network, dataset, rows, clock.training.seed)
         run = cls(network, dataset, rows, clock)
         if saved.exists():
-            run.progress = checkpoint.restore(saved, network, run.average, run.optimizers)
+            run.progress = checkpoint.restore(saved, network, run.average, run.trainer.optimizers)
             run.clock = replace(clock, seconds=run.progress.allowed_s)  # keeps the schedule of the learning rate
             if run.progress.bfloat16_failed:
                 run.autotuner.drop_bfloat16()
@@ -178,7 +166,8 @@ class Run:
     def _epochs(self) -> Iterator[NDArray[np.int64]]:
         """The rows of every batch, epoch after epoch."""
         for epoch in count():
-            yield from make_batches(self.rows, self.dataset.lengths, self.training.batch, (self.training.seed, epoch))
+            size = self.team.batch_size(self.training.batch)
+            yield from make_batches(self.rows, self.dataset.lengths, size, (self.training.seed, epoch))
 
     def _batch(self, rows: NDArray[np.int64]) -> Batch:
         random = np.random.default_rng((self.training.seed, self.progress.step))
@@ -186,44 +175,20 @@ class Run:
 
     def step(self, batch: Batch) -> None:
         """One update of the weights, skipped if the loss or its gradient is not finite."""
-        torch.manual_seed(self.training.seed * 1_000_003 + self.progress.step)
-        self._set_rates()
-        self._statistics.save()
-        start_s, execution = time.perf_counter(), self.autotuner.current
-        with use_execution(execution, self.device):
-            loss = self._loss(batch)
-            self._clear_gradients()
-            loss.backward()  # type: ignore[no-untyped-call]
-            norm = nn.utils.clip_grad_norm_(self.network.parameters(), MAX_GRADIENT_NORM)
-            value = float(loss.detach())
-            if bool(norm.isfinite()) and np.isfinite(value):
-                self._update(execution)
-                self.progress.skipped_in_a_row = 0
-            else:
-                self._skip()
-        self.progress.step += 1
-        self.progress.precision = execution.precision
+        start_s, progress, execution = time.perf_counter(), self.progress, self.autotuner.current
+        seed = self.training.seed * 1_000_003 + progress.step
+        value, finite = self.team.take(batch, Step(seed, self.clock.fraction_done(progress), execution))
+        if finite:
+            self._average()
+            progress.skipped_in_a_row = 0
+        else:
+            progress.skipped += 1
+            progress.skipped_in_a_row += 1
+        progress.step += 1
+        progress.precision = execution.precision
         self.autotuner.record(time.perf_counter() - start_s, sum(array.numel() for array in batch.inputs.values()))
         if np.isfinite(value):
-            started = np.isfinite(self.progress.loss)
-            self.progress.loss = 0.95 * self.progress.loss + 0.05 * value if started else value
-
-    def _clear_gradients(self) -> None:
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
-
-    def _update(self, execution: Execution) -> None:
-        muon, _ = self.optimizers
-        muon.dtype = torch.bfloat16 if execution.precision == "bfloat16" else torch.float32
-        for optimizer in self.optimizers:
-            optimizer.step()
-        self._average()
-
-    def _skip(self) -> None:
-        """Restore the batch statistics, which the forward pass has changed."""
-        self._statistics.restore()
-        self.progress.skipped += 1
-        self.progress.skipped_in_a_row += 1
+            progress.loss = 0.95 * progress.loss + 0.05 * value if np.isfinite(progress.loss) else value
 
     def is_finite(self) -> bool:
         """Whether all weights and their averages are finite."""
@@ -236,7 +201,7 @@ class Run:
             return
         self._checked.add(chosen)
         with use_execution(chosen, self.device), poison_memory(self.network):
-            found = describe_non_finite(self.network, lambda: self._loss(batch))
+            found = describe_non_finite(self.network, lambda: self.trainer.loss(batch))
         if found:
             self._switch_to_float32(f"this processor's bfloat16 kernels give {found}", listen)
 
@@ -245,7 +210,8 @@ class Run:
         execution = self.autotuner.current
         with use_execution(execution, self.device):
             found = (
-                describe_non_finite(self.network, lambda: self._loss(batch)) or "a loss or gradient that is not finite"
+                describe_non_finite(self.network, lambda: self.trainer.loss(batch))
+                or "a loss or gradient that is not finite"
             )
         what = f"no finite gradient in {MAX_SKIPPED} steps in a row, up to step {self.progress.step:,}: {found}"
         if execution.precision == "float32":
@@ -256,45 +222,13 @@ class Run:
     def restore(self, saved: Path) -> None:
         """Return to the weights of the last checkpoint, which are finite. Time and steps stay spent."""
         if saved.exists():
-            checkpoint.restore(saved, self.network, self.average, self.optimizers)
+            checkpoint.restore(saved, self.network, self.average, self.trainer.optimizers)
+            self.team.renew()
 
     def _switch_to_float32(self, why: str, listen: Listener) -> None:
         self.autotuner.drop_bfloat16()
         self.progress.bfloat16_failed, self.progress.skipped_in_a_row = True, 0
         listen(Notice(f"{why}; continuing in float32"))
-
-    def _loss(self, batch: Batch) -> Tensor:
-        """Mean loss over the batch and over the sets of senses: modality dropout, with all cases in every step."""
-        inputs: Tensors = {}
-        target, present = move(batch.target, self.device), batch.present.to(self.device)
-        partner = torch.randperm(len(present)) if torch.rand(()) < self.mixup else None
-        share = torch.rand(()) if partner is not None else torch.ones(())
-        stretch = sample_time_stretch(len(present), self.network.recipe.senses, self.device)
-        for name, augment in self.augments.items():
-            own, warps = augment(move(self.network.select_inputs(name, batch.inputs), self.device), stretch)
-            if warps is not None:
-                target = self.network.warp_target(target, warps)
-            if partner is not None:
-                own, share = augment.mix(own, partner.to(self.device), share)
-            inputs |= own
-        cells = self.network.encode(inputs)
-        losses = []
-        for subset in self.network.sense_subsets(len(present)):
-            here = subset.to(self.device) & present
-            raw = self.network.apply_head(cells, here)
-            loss = self.network.loss(raw, target)
-            if partner is not None:
-                other = {key: value[partner.to(value.device)] for key, value in target.items()}
-                loss = share * loss + (1 - share) * self.network.loss(raw, other)
-            counts = here.any(1)
-            losses.append((loss * counts).sum() / counts.sum().clamp_min(1))
-        return torch.stack(losses).mean()
-
-    def _set_rates(self) -> None:
-        done = self.clock.fraction_done(self.progress)
-        groups = (group for optimizer in self.optimizers for group in optimizer.param_groups)
-        for group, rate in zip(groups, self.rates, strict=True):
-            group["lr"] = rate * scale_rate(done, group["warm_up"])
 
     @torch.no_grad()
     def _average(self) -> None:
