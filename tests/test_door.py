@@ -10,7 +10,19 @@ import pytest
 import seehear
 from subprocesses import source_environment
 
-HEAVY = ("torch", "sklearn", "scipy", "pyarrow", "pandas", "onnx", "onnxscript", "safetensors", "matplotlib")
+HEAVY = (
+    "torch",
+    "sklearn",
+    "scipy",
+    "pyarrow",
+    "pandas",
+    "onnx",
+    "onnxscript",
+    "safetensors",
+    "matplotlib",
+    "ray",
+    "fsspec",
+)
 SERVING = ("onnxruntime", "av", "soundfile", "PIL", "pydantic", "rich", "typer", "numpy")
 
 

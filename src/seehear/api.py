@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
 from seehear.audit import AuditLog
-from seehear.errors import BundleError
+from seehear.errors import BundleError, UsageError
 from seehear.events import Listener, Skipped, ignore_events
 from seehear.folders import temporary_folder
 from seehear.inputs import gather, is_folder, is_single_input

@@ -6,12 +6,13 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from seehear.amounts import format_count
 from seehear.cli import options
+from seehear.cli.cluster import predict_on
 from seehear.cli.display import Display
 from seehear.cli.log import logged
 from seehear.errors import UsageError
@@ -28,15 +29,9 @@ MAX_NAME_WIDTH = 48  # longer names do not widen the column
 
 def predict(  # noqa: PLR0913 - each flag is an argument
     model: options.Model,
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT", help="Files, folders or tables; - reads their names from stdin."),
-    ],
+    inputs: options.Inputs,
     json: options.Json = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Also write the answers there as files: tables, subtitles, drawings."),
-    ] = None,
+    out: options.AnswersFolder = None,
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
     coverage: options.Coverage = None,
@@ -47,22 +42,17 @@ def predict(  # noqa: PLR0913 - each flag is an argument
     language: options.Language = None,
     translate: options.Translate = False,
     live: options.Live = False,
-    every: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", help="For videos, use only one frame per this many seconds."),
-    ] = None,
+    every: options.Every = None,
     explain: options.Explain = False,
     of: options.Of = None,
     examples: options.Examples = None,
     log: options.Log = None,
+    on: options.On = None,
+    workers: options.Workers = None,
+    parts: options.Parts = None,
+    resume: options.ResumeAnswers = False,
 ) -> None:
     """Run a model on pictures, recordings or videos."""
-    from seehear import api
-    from seehear.cli.explain import explain_all
-    from seehear.cli.live import predict_live
-
-    with Display() as display:
-        recogniser = api.load(options.require_model(model, *inputs), listen=display)
     flags = options.drop_unset(
         senses=options.split_names(senses),
         wrong_at_most=wrong_at_most,
@@ -74,17 +64,27 @@ def predict(  # noqa: PLR0913 - each flag is an argument
         language=language,
         translate=translate or None,
     )
+    on_ray = {"workers": workers, "parts": parts, "resume": resume or None}
     if not explain:
         _refuse_without("--explain", of=of, examples=examples)
+    if on is not None:
+        _refuse("--on", json=json or None, live=live or None, every=every, explain=explain or None, log=log)
+        predict_on(on, model, inputs, flags, out=out, settings=options.drop_unset(**on_ray))
+        return
+    _refuse_without("--on", **on_ray)
+    from seehear import api
+    from seehear.cli.explain import explain_all
+    from seehear.cli.live import predict_live
+
+    with Display() as display:
+        recogniser = api.load(options.require_model(model, *inputs), listen=display)
     with logged(recogniser, model, log):
         if live:
             _check_live(inputs, **flags | {"hotwords": None, "out": out, "every": every, "explain": explain or None})
             predict_live(recogniser, inputs[0], json=json, hotwords=flags.get("hotwords"))
-            return
-        if explain:
+        elif explain:
             explain_all(recogniser, list(_sources(inputs)), flags, of=of, examples=examples, out=out, json=json)
-            return
-        if _predict_all(recogniser, inputs, flags, every_s=every, out=out, json=json).failed:
+        elif _predict_all(recogniser, inputs, flags, every_s=every, out=out, json=json).failed:
             raise typer.Exit(1)
 
 
@@ -114,6 +114,12 @@ def _refuse_without(needed: str, **others: object) -> None:
     """Raises UsageError for flags that were given without the one that they belong to."""
     if given := [f"--{name}" for name, value in others.items() if value is not None]:
         raise UsageError(f"{' and '.join(given)} without {needed}", hint=f"add {needed}")
+
+
+def _refuse(other: str, **flags: object) -> None:
+    """Raises UsageError for flags that cannot be given together with another one."""
+    if given := [f"--{name}" for name, value in flags.items() if value is not None]:
+        raise UsageError(f"{' and '.join(given)} with {other}", hint="leave out one of them")
 
 
 def _check_live(inputs: Sequence[str], **others: object) -> None:

@@ -41,8 +41,10 @@ class Session:
 
 
 def threads() -> int:
-    """The number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The number of CPU cores that this process may use: all, or at most as many as SEEHEAR_THREADS says."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("SEEHEAR_THREADS", "")
+    return min(there, max(1, int(limit))) if limit.isdecimal() else there
 
 
 def _options() -> onnxruntime.SessionOptions:
