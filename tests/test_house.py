@@ -72,7 +72,7 @@ MAY_IMPORT = {
     "training": LEFT | {"table", "datasets", "events", "check", "learn", "planning", "runtime"},
     "cluster": LEFT
     | {"__init__", "training", "learn", "runtime", "table", "events", "run_files", "inputs"}
-    | {"datasets", "evaluation", "measure", "stress"},
+    | {"datasets", "evaluation", "measure"},
     "projects": LEFT
     | {"api", "table", "datasets", "measure", "runtime", "events", "inputs", "planning", "evaluation", "results"}
     | {"similarity", "paired_evaluation", "interrupts", "run_files", "demo", "encoders", "check"},

@@ -127,7 +127,7 @@ class Recogniser:
         chosen = PredictOptions(**options)
         return self._log.video(partial(VideoPredictions, self.predictor, options=chosen, every_s=every_s), video)
 
-    def evaluate(
+    def evaluate(  # noqa: PLR0913 - one argument for each option
         self,
         data: str | Path,
         *,
@@ -135,6 +135,8 @@ class Recogniser:
         stress: bool = False,
         unfamiliar: Sequence[str | Path] = (),
         report: str | Path | None = None,
+        on: str | None = None,
+        workers: int | None = None,
         listen: Listener = ignore_events,
         **options: Unpack[PredictKeywords],
     ) -> Evaluation:
@@ -145,11 +147,18 @@ class Recogniser:
 
         stress      also answer corrupted examples, each corruption at several strengths, and without each sense
         unfamiliar  folders of inputs unlike the training data, to which the answer is "I don't know"; implies `stress`
+        on          "ray" or ray://HOST:PORT, to answer with several `workers`, as for `train`
         """
         from seehear.datasets import open_labelled
         from seehear.evaluation import evaluate_table
 
         chosen = PredictOptions(**options)
+        _check_workers(on, workers)
+        if on is not None:
+            from seehear.cluster.evaluation import EvaluationRequest, evaluate_on_ray
+
+            request = EvaluationRequest(data, chosen, answer, stress, unfamiliar, report, workers)
+            return evaluate_on_ray(self._bundle, request, on, listen)
         with temporary_folder() as workspace:
             table = open_labelled(data, answer or self.recipe.kind, None, workspace / "unpacked")
             folder = None if report is None else Path(report)
@@ -295,16 +304,20 @@ def train(  # noqa: PLR0913 - one argument for each option
 def _run_training(
     request: TrainingRequest, on: str | None, workers: int | None, gpus_per_worker: float | None, listen: Listener
 ) -> tuple[Bundle, tuple[RowProblem, ...]]:
-    """Raises UsageError for options of Ray without `on`."""
     from seehear.training import train_here
 
+    _check_workers(on, workers, gpus_per_worker)
     if on is None:
-        if workers is not None or gpus_per_worker is not None:
-            raise UsageError("workers or gpus_per_worker without on", hint="add --on ray, or the address of a cluster")
         return train_here(request, listen)
     from seehear.cluster.training import train_on_ray
 
     return train_on_ray(request, on, workers, gpus_per_worker or 0.0, listen)
+
+
+def _check_workers(on: str | None, *amounts: float | None) -> None:
+    """Raises UsageError for options of Ray without `on`."""
+    if on is None and any(amount is not None for amount in amounts):
+        raise UsageError("workers or gpus_per_worker without on", hint="add --on ray, or the address of a cluster")
 
 
 def plan(  # noqa: PLR0913 - the options of train

@@ -401,13 +401,14 @@ def _flags(command: Any) -> set[str]:
 
 
 EXPLAINING = {"explain", "of", "examples"}  # predict --explain is Recogniser.explain
+ON_RAY = {"on", "workers", "parts", "resume"}  # which writes files
 
 
 def test_every_flag_is_a_keyword_in_python_and_the_other_way_round():
     assert _flags(train) == _flags(api.train)
     assert _flags(plan) == _flags(api.plan)
     assert _flags(evaluate) == _flags(api.Recogniser.evaluate)
-    assert _flags(predict) == _flags(api.Recogniser.predict) | {"out", "live", "every", "log"} | EXPLAINING
+    assert _flags(predict) == _flags(api.Recogniser.predict) | {"out", "live", "every", "log"} | EXPLAINING | ON_RAY
 
 
 class FakeModel:

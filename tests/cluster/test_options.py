@@ -40,7 +40,7 @@ def test_ray_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_training_refuses_wrong_options(
-    options: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any], said: str, with_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=said):

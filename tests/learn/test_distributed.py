@@ -48,7 +48,7 @@ def test_torchrun_trains_a_model_as_one_process_does(tmp_path: Path) -> None:
     assert not out.with_name(f"{out.name}.run").exists()
     recogniser = seehear.load(out)
     assert recogniser.recipe.training.steps == 12
-    found = [recogniser.predict(data / name / "0.png").answer.text for name in ("blue", "red")]
+    found = [recogniser.predict(data / name / "0.png").answer.names[0] for name in ("blue", "red")]
     assert found == ["blue", "red"]
 
 

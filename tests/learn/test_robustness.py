@@ -35,7 +35,7 @@ def test_only_robust_training_distorts(sense: str, tmp_path: Path) -> None:
         recipe = recipe_for("label", (sense,), robust=robust)
         dataset = dataset_of(recipe, tmp_path / str(robust))
         run = Run(Network(recipe), dataset, np.arange(EXAMPLES), Clock(recipe.training, 1.0))
-        assert run.augments[sense].robust == robust
+        assert run.trainer.augments[sense].robust == robust
 
 
 def test_a_recipe_is_followed_with_the_switch_and_a_model_is_trained_further_without(tmp_path: Path) -> None:

@@ -1,19 +1,16 @@
-"""`seehear predict --on` and `seehear evaluate --on`."""
+"""`seehear predict --on`: what a cluster answers, as files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from seehear.cli import options
 from seehear.cli.display import Display
 from seehear.errors import UsageError
-
-if TYPE_CHECKING:
-    from seehear.measure.evaluate import Evaluation
 
 
 def predict_on(
@@ -45,20 +42,3 @@ def predict_on(
         display.say(f"{answered.examples:,} inputs{unreadable}; written to {out}")
     if answered.unreadable:
         raise typer.Exit(1)
-
-
-def evaluate_on(
-    on: str, model: Path, data: Path, flags: Mapping[str, Any], settings: Mapping[str, Any], display: Display
-) -> Evaluation:
-    """Evaluate on a cluster.
-
-    flags     of PredictOptions
-    settings  the other fields of EvaluationRequest, as far as they are given
-    """
-    from seehear.api import read_model
-    from seehear.cluster.evaluation import EvaluationRequest, evaluate_on_ray
-    from seehear.runtime.options import PredictOptions
-
-    bundle = read_model(options.require_model(model, str(data)), listen=display)
-    request = EvaluationRequest(options.require_existing(data).absolute(), PredictOptions(**flags), **settings)
-    return evaluate_on_ray(bundle, request, on, display)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from seehear.cli import options
-from seehear.cli.cluster import evaluate_on
 from seehear.cli.display import Display
-from seehear.errors import UsageError
 from seehear.escaping import escape_unprintable, to_json_line
-
-if TYPE_CHECKING:
-    from seehear.measure.evaluate import Evaluation
 
 Stress = Annotated[
     bool,
@@ -56,30 +50,31 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
     workers: options.Workers = None,
 ) -> None:
     """Evaluate a model on examples that it has not seen."""
-    flags = options.drop_unset(
-        senses=options.split_names(senses),
-        wrong_at_most=wrong_at_most,
-        coverage=coverage,
-        each_class=each_class or None,
-        each_group=each_group,
-        hotwords=options.read_lines(hotwords),
-        tiles=tiles,
-        language=language,
-        translate=translate or None,
-    )
-    settings = options.drop_unset(
-        answer=answer,
-        stress=stress,
-        unfamiliar=[options.require_existing(folder).absolute() for folder in unfamiliar or ()],
-        report=report and report.absolute(),
-    )
-    if workers is not None and on is None:
-        raise UsageError("--workers without --on", hint="add --on ray, or the address of a cluster")
+    from seehear import api
+
     with Display() as display:
-        if on is None:
-            evaluation = _evaluate_here(model, data, flags | settings, display)
-        else:
-            evaluation = evaluate_on(on, model, data, flags, settings | options.drop_unset(workers=workers), display)
+        recogniser = api.load(options.require_model(model, str(data)), listen=display)
+        evaluation = recogniser.evaluate(
+            options.require_existing(data),
+            listen=display,
+            **options.drop_unset(
+                report=report,
+                senses=options.split_names(senses),
+                answer=answer,
+                wrong_at_most=wrong_at_most,
+                coverage=coverage,
+                each_class=each_class or None,
+                each_group=each_group,
+                hotwords=options.read_lines(hotwords),
+                tiles=tiles,
+                language=language,
+                translate=translate or None,
+                stress=stress,
+                unfamiliar=[options.require_existing(folder) for folder in unfamiliar or ()],
+                on=on,
+                workers=workers,
+            ),
+        )
         display.show_problems(evaluation.skipped)
         if report is not None:
             display.say(f"Report: {report / 'index.html'}")
@@ -89,10 +84,3 @@ def evaluate(  # noqa: PLR0913 - each flag is an argument
         typer.echo("\n".join(map(escape_unprintable, str(evaluation).split("\n"))))
     if evaluation.skipped:
         raise typer.Exit(1)
-
-
-def _evaluate_here(model: Path, data: Path, flags: Mapping[str, Any], display: Display) -> Evaluation:
-    from seehear import api
-
-    recogniser = api.load(options.require_model(model, str(data)), listen=display)
-    return recogniser.evaluate(options.require_existing(data), listen=display, **flags)

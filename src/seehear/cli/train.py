@@ -57,36 +57,18 @@ def train(  # noqa: PLR0913 - each flag is an argument
     if read_launch().helps:
         api.train(data, out, **options.drop_unset(device=device))
         return
+    # fmt: off
+    given = options.drop_unset(
+        minutes=minutes, steps=steps, seed=seed, device=device, answer=answer, wrong_at_most=wrong_at_most,
+        val=val and options.require_existing(val), unlabelled=unlabelled and options.require_existing(unlabelled),
+        recipe=recipe and options.require_existing(recipe), start=options.require_existing_start(start),
+        senses=options.split_names(senses), text=options.read_lines(text), coverage=coverage,
+        each_class=each_class or None, each_group=each_group, fair=fair, robust=robust or None, cache=cache,
+        on=on, workers=workers, gpus_per_worker=gpus_per_worker,
+    )
+    # fmt: on
     with Display() as display:
-        model = api.train(
-            options.require_existing(data),
-            out,
-            resume=resume,
-            listen=display,
-            **options.drop_unset(
-                minutes=minutes,
-                steps=steps,
-                val=val and options.require_existing(val),
-                unlabelled=unlabelled and options.require_existing(unlabelled),
-                recipe=recipe and options.require_existing(recipe),
-                start=options.require_existing_start(start),
-                seed=seed,
-                device=device,
-                answer=answer,
-                senses=options.split_names(senses),
-                wrong_at_most=wrong_at_most,
-                text=options.read_lines(text),
-                coverage=coverage,
-                each_class=each_class or None,
-                each_group=each_group,
-                fair=fair,
-                robust=robust or None,
-                cache=cache,
-                on=on,
-                workers=workers,
-                gpus_per_worker=gpus_per_worker,
-            ),
-        )
+        model = api.train(options.require_existing(data), out, resume=resume, listen=display, **given)
         _report(display, model, out)
     if model.problems:
         raise typer.Exit(1)

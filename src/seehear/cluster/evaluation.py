@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from seehear.cluster.connection import connect, cores, share_of_core
+from seehear.cluster.connection import check_address, connect, cores, share_of_core
 from seehear.cluster.following import Said, follow
 from seehear.datasets import open_labelled
 from seehear.errors import UsageError
@@ -22,7 +22,6 @@ from seehear.runtime.loading import Example
 from seehear.runtime.options import DEFAULT, PredictOptions
 from seehear.runtime.prediction import Prediction
 from seehear.runtime.predictor import Predictor
-from seehear.stress import StressOptions
 
 CHUNK = 64  # examples that a worker answers at a time
 HINT = "repeat the command"
@@ -32,12 +31,12 @@ HINT = "repeat the command"
 class EvaluationRequest:
     """What to evaluate on; `Recogniser.evaluate` says what the fields mean."""
 
-    data: Path
+    data: str | Path
     options: PredictOptions
     answer: str | None = None
     stress: bool = False
-    unfamiliar: Sequence[Path] = field(default=())
-    report: Path | None = None
+    unfamiliar: Sequence[str | Path] = ()
+    report: str | Path | None = None
     workers: int | None = None
 
 
@@ -45,6 +44,13 @@ def evaluate_on_ray(bundle: Bundle, request: EvaluationRequest, on: str, listen:
     """As `Recogniser.evaluate`. Data and report must be reachable by the same names on every machine."""
     if request.workers is not None and request.workers < 1:
         raise UsageError(f"--workers {request.workers}", allowed="1 or more")
+    check_address(on)
+    request = replace(
+        request,
+        data=Path(request.data).absolute(),
+        unfamiliar=[Path(folder).absolute() for folder in request.unfamiliar],
+        report=None if request.report is None else Path(request.report).absolute(),
+    )
     with connect(on) as ray:
         number = request.workers or cores(ray)
         result: Evaluation = follow(
@@ -58,9 +64,15 @@ def _run(bundle: Bundle, request: EvaluationRequest, workers: int, cpus: float, 
     predictor = ClusterPredictor(bundle, workers, cpus)
     with temporary_folder() as workspace:
         table = open_labelled(request.data, request.answer or bundle.recipe.kind, None, workspace / "unpacked")
-        wanted = StressOptions(tuple(request.unfamiliar)) if request.stress or request.unfamiliar else None
-        options, report = request.options, request.report
-        return evaluate_table(predictor, table, options, report=report, stress=wanted, listen=said.put)
+        return evaluate_table(
+            predictor,
+            table,
+            request.options,
+            report=None if request.report is None else Path(request.report),
+            listen=said.put,
+            stress=request.stress,
+            unfamiliar=request.unfamiliar,
+        )
 
 
 class ClusterPredictor(Predictor):

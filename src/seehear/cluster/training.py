@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seehear.cluster.connection import connect, cores, share_of_core
+from seehear.cluster.connection import check_address, connect, cores, share_of_core
 from seehear.cluster.following import Said, follow
 from seehear.errors import SeehearError, UsageError
 from seehear.events import Listener
@@ -39,7 +39,7 @@ def train_on_ray(
     Data, model file and run directory must be reachable by the same names on every machine. Raises ClusterError if
     workers die again and again.
     """
-    request = _check(request, workers, gpus_per_worker)
+    request = _check(request, on, workers, gpus_per_worker)
     with connect(on) as ray:
         if not request.resume and (folder := name_run_directory(request.out, request.cache)) is not None:
             discard_run(folder)  # whatever is there later is of this run
@@ -50,8 +50,9 @@ def train_on_ray(
     return read_bundle(Path(str(request.out))), problems
 
 
-def _check(request: TrainingRequest, workers: int | None, gpus_per_worker: float) -> TrainingRequest:
+def _check(request: TrainingRequest, on: str, workers: int | None, gpus_per_worker: float) -> TrainingRequest:
     """The request with names that mean the same everywhere."""
+    check_address(on)
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers}", allowed="1 or more")
     if gpus_per_worker < 0:
