@@ -96,9 +96,9 @@ def _measure(codes: Indices, classes: Indices, count: int, folds: Indices) -> ND
     flat = (folds * values + codes + 1) * count + classes
     table = np.bincount(flat, minlength=FOLDS * values * count).reshape(FOLDS, values, count).astype(np.float64)
     sizes = table.sum((0, 1))  # (count,)
-    taught = table.sum(0) - table  # (FOLDS, values, count): on the other folds
-    share = taught / np.maximum(taught.sum(2, keepdims=True), 1)
-    typical = share > taught.sum(1, keepdims=True) / np.maximum(taught.sum((1, 2))[:, None, None], 1)
+    counted = table.sum(0) - table  # (FOLDS, values, count): on the other folds
+    share = counted / np.maximum(counted.sum(2, keepdims=True), 1)
+    typical = share > counted.sum(1, keepdims=True) / np.maximum(counted.sum((1, 2))[:, None, None], 1)
     right = (table * typical).sum((0, 1))
     taken = (table.sum(2, keepdims=True) * typical).sum((0, 1))  # of any class, taken for this one
     others = sizes.sum() - sizes

@@ -164,8 +164,8 @@ EachGroup = Annotated[
     typer.Option(
         "--each-group",
         metavar="COLUMN",
-        help="Let the coverage hold in each group of this column of the training data, such as site or device, "
-        "whichever an example is from.",
+        help="Let the coverage hold in each group of this column of the training data, such as site or device. "
+        "You need not know the group of a new example.",
     ),
 ]
 Hotwords = Annotated[

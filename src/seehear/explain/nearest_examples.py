@@ -26,10 +26,10 @@ def count_nearest(features: bytes | None, embedding: Array, classes: Sequence[st
 
     features    features.safetensors of a model file: inputs of the last layer, as `embedding` (F,) is, at any length
     """
-    taught, labels = (None if features is None else read_array(features, f"train.{name}") for name in MEMBERS)
-    if taught is None or labels is None or taught.ndim != 2 or taught.shape[1] != len(embedding):
+    stored, labels = (None if features is None else read_array(features, f"train.{name}") for name in MEMBERS)
+    if stored is None or labels is None or stored.ndim != 2 or stored.shape[1] != len(embedding):
         return {}
-    vectors = taught.astype(np.float32)
+    vectors = stored.astype(np.float32)
     similarity = vectors @ embedding / np.maximum(np.linalg.norm(vectors, axis=1), LEAST_LENGTH)
     nearest = np.argsort(-similarity, kind="stable")[:NEAREST]
     known = (labels >= 0) & (labels < len(classes))

@@ -97,9 +97,9 @@ def _network(answer: Text) -> list[Place]:
         between = index % 2 == 0
         unsure = 1 - answer.confidence if between else 1 - answer.words[index // 2].confidence
         total = every if between else sum(others.values()) or 1.0
-        likeliest = sorted(others.items(), key=lambda each: -each[1])
+        by_share = sorted(others.items(), key=lambda each: -each[1])
         own = {NOTHING if between else words[index // 2]: 1 - unsure}
-        places.append(Place(own | {other: unsure * share / total for other, share in likeliest}))
+        places.append(Place(own | {other: unsure * share / total for other, share in by_share}))
     return places
 
 

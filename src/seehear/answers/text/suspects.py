@@ -44,14 +44,14 @@ def find_suspects(answers: Sequence[Text], truths: Sequence[Text], spec: TextSpe
     for number in np.flatnonzero(~agrees & (wrong > LIKELIER)).tolist():
         of_row.setdefault(heard[number].row, []).append(number)
     for row, numbers in of_row.items():
-        likeliest = max(numbers, key=lambda number: float(wrong[number]))
-        each = heard[likeliest]
+        suspected = max(numbers, key=lambda number: float(wrong[number]))
+        each = heard[suspected]
         word = answers[row].words[each.place]
         where = f" at {word.start_s:.1f} s" if word.timed else ""
         said = f"where it says {each.instead!r}" if each.instead else "which it does not have"
         reason = f"{word.text!r} is heard{where} ({format_probability(each.confidence)}), {said}"
         yield Suspect(
-            row, "text", float(wrong[likeliest]), reason, str(_correct(answers[row], truths[row], heard, numbers))
+            row, "text", float(wrong[suspected]), reason, str(_correct(answers[row], truths[row], heard, numbers))
         )
 
 

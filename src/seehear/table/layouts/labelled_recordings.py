@@ -261,7 +261,7 @@ def _sentences(examples: _Examples, answers: dict[str, list[str | None]]) -> Ite
         come = (
             "repeat, so they are read as classes"
             if heading == "label"
-            else "hardly repeat, so they are read as transcripts"
+            else "rarely repeat, so they are read as transcripts"
         )
         other = "text" if heading == "label" else "label"
         yield f"the labels {come}; --answer {other}:{heading} reads them the other way"
