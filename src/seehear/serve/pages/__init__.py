@@ -18,6 +18,7 @@ from seehear.serve.pages import (
     live,
     marking,
     model,
+    project_model,
     project_settings,
     proposing,
     proposing_stretches,
@@ -34,7 +35,7 @@ from seehear.serve.pages.routing import add_page_errors
 PAGES = (
     *(api_docs, home, creating, demonstrating),
     *(teaching, arriving, finding, marking, proposing, proposing_stretches, drawing, answering_examples),
-    *(checking, training, trying, explaining, live, reviewing, versions, model, project_settings),
+    *(checking, training, trying, explaining, live, reviewing, versions, model, project_model, project_settings),
 )
 
 
@@ -45,6 +46,7 @@ def add_pages(app: FastAPI) -> None:
     app.state.check_jobs = BackgroundJobs()
     app.state.why_jobs = BackgroundJobs()
     app.state.reminder_jobs = BackgroundJobs()
+    app.state.report_jobs = BackgroundJobs()
     for each in PAGES:
         app.include_router(each.router)
     add_page_errors(app)
@@ -53,5 +55,5 @@ def add_pages(app: FastAPI) -> None:
 def close_pages(app: FastAPI) -> None:
     """Stop what is being done for pages."""
     state = app.state
-    for jobs in (state.feature_jobs, state.check_jobs, state.why_jobs, state.reminder_jobs):
+    for jobs in (state.feature_jobs, state.check_jobs, state.why_jobs, state.reminder_jobs, state.report_jobs):
         jobs.close()

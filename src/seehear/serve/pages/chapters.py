@@ -12,7 +12,14 @@ from seehear.serve.open_projects import OpenProjects
 from seehear.serve.pages.open_projects import project_address
 from seehear.serve.pages.rendering import render
 
-CHAPTERS = {"teach": "Teach", "train": "Train", "try": "Try", "review": "Review", "versions": "Versions"}
+CHAPTERS = {
+    "teach": "Teach",
+    "train": "Train",
+    "try": "Try",
+    "review": "Review",
+    "versions": "Versions",
+    "model": "Model",
+}
 
 
 def next_chapter(project: Project) -> str:

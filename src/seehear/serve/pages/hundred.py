@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -33,7 +33,7 @@ class Hundred:
         return self.right + self.wrong
 
 
-def find_hundred(results: dict[str, Any]) -> Hundred | None:
+def find_hundred(results: Mapping[str, Any]) -> Hundred | None:
     """From the results of a recipe for one set of senses; None if its answers were not measured one by one."""
     metrics = results["metrics"]
     coverage, error = (metrics.get(name) for name in ("coverage", "accepted_error"))

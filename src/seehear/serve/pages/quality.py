@@ -11,6 +11,7 @@ from seehear.recipe import Recipe
 
 _SHARES = {
     "accuracy": "of 100 answers are right",
+    "wrong": "of 100 answers are wrong",
     "wer": "of 100 words are wrong",
     "map50": "of 100 in mean average precision (mAP50)",
     "miou": "of 100 in mean overlap (mIoU)",

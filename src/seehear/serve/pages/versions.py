@@ -7,14 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from fastapi import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from seehear.errors import WorseError
-from seehear.files import MODEL_SUFFIX
-from seehear.papers import render_model_card
-from seehear.papers.dossier import gather, render_markdown
 from seehear.projects.versions import Version
-from seehear.runtime.bundle import Bundle, read_bundle
 from seehear.serve.pages.chapters import render_chapter
 from seehear.serve.pages.fields import read_fields
 from seehear.serve.pages.hundred import Hundred, find_hundred
@@ -86,64 +82,6 @@ async def roll_back(request: Request, slug: str) -> Response:
     done = await asyncio.to_thread(project.versions.roll_back)
     await asyncio.to_thread(request.app.state.projects.serve, project)
     return _to_versions(slug, done.change)
-
-
-@router.get("/p/{slug}/model/{number}")
-def card(request: Request, slug: str, number: int) -> Response:
-    project = find_project(request, slug)
-    version = project.versions.get(number)
-    return render_chapter(
-        request,
-        "version.html",
-        project,
-        "versions",
-        version=version,
-        hundred=hundred_of(version),
-        quality=quality_of_figures(version.figures),
-        host=request.url.netloc,
-    )
-
-
-@router.get("/p/{slug}/model/{number}/file")
-def file(request: Request, slug: str, number: int) -> Response:
-    """The model file, to keep or to give to somebody. Raises BundleError if it is damaged."""
-    project = find_project(request, slug)
-    path = project.versions.check_file(number)
-    return FileResponse(path, filename=f"{project.slug}-{number}{MODEL_SUFFIX}", media_type="application/octet-stream")
-
-
-@router.get("/p/{slug}/model/{number}/card")
-def hub_card(request: Request, slug: str, number: int) -> Response:
-    """The model card in the format of the Hugging Face hub. Raises BundleError if the model file is damaged."""
-    version, bundle = _read(request, slug, number)
-    text = render_model_card(f"{slug}-{number}", bundle, version.sha256)
-    return _download(text, "README.md", "text/markdown")
-
-
-@router.get("/p/{slug}/model/{number}/dossier")
-def dossier(request: Request, slug: str, number: int) -> Response:
-    """What an auditor asks, to be filled in. Raises BundleError if the model file is damaged."""
-    version, bundle = _read(request, slug, number)
-    text = render_markdown(gather(f"{slug}-{number}", bundle, version.sha256, None, ()))
-    return _download(text, f"{slug}-{number}-dossier.md", "text/markdown")
-
-
-@router.get("/p/{slug}/model/{number}/report")
-def report(request: Request, slug: str, number: int) -> Response:
-    """The report, to keep: it has styles of its own, which the policy of these pages refuses. With many examples, it
-    takes a while."""
-    project = find_project(request, slug)
-    content = project.versions.report(number)
-    return _download(content, f"{project.slug}-{number}-report.html", "text/html")
-
-
-def _read(request: Request, slug: str, number: int) -> tuple[Version, Bundle]:
-    project = find_project(request, slug)
-    return project.versions.get(number), read_bundle(project.versions.check_file(number))
-
-
-def _download(content: str | bytes, name: str, media_type: str) -> Response:
-    return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def hundred_of(version: Version) -> Hundred | None:
