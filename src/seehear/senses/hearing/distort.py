@@ -82,9 +82,11 @@ def _draw_response(audio: Tensor, size: int) -> Tensor:
 
 def _draw_noise(audio: Tensor) -> Tensor:
     """Noise (B, T) of one kind for each recording: coloured, tones, or other voices; it may swell and fade."""
-    kinds = torch.stack([coloured_noise(audio), _draw_tones(audio), babble(audio)])
-    kind = torch.randint(len(kinds), (len(audio),)).to(audio.device)
-    noise = kinds[kind, torch.arange(len(audio), device=audio.device)]
+    noise, kind = babble(audio), torch.randint(3, (len(audio),))
+    for number, draw in enumerate((coloured_noise, _draw_tones)):
+        chosen = (kind == number).nonzero()[:, 0].to(audio.device)
+        if len(chosen):
+            noise = noise.index_copy(0, chosen, draw(audio[chosen]))
     levels = torch.randn(len(audio), 1, 2 + int(audio.shape[1] / RATE_HZ / SWELL_S))
     swell = F.interpolate(levels, audio.shape[1], mode="linear", align_corners=True)[:, 0]
     return noise * torch.exp(_uniform(audio, 0.0, 1.0) * swell.to(audio))
