@@ -9,18 +9,21 @@ import numpy as np
 import pytest
 import torch
 
-from learning import ANSWER_CELLS, EXAMPLES, dataset_of, recipe_for
+from learning import ANSWER_CELLS, EXAMPLES, dataset_of, digits_table, recipe_for
+from seehear import api
 from seehear.effects import Robustness
 from seehear.errors import UsageError
 from seehear.events import ignore_events
 from seehear.learn.calibrate.card import render_model_card
 from seehear.learn.data.split import DataSplit
-from seehear.learn.loop.fit import Clock, Run
+from seehear.learn.loop.fit import Clock
+from seehear.learn.loop.step import Trainer
 from seehear.learn.model.network import Network
 from seehear.learn.robustness import _corrupt, check_robust, measure_robustness
 from seehear.planning.options import TrainOptions
 from seehear.planning.reuse import continue_recipe, follow_recipe
 from seehear.recipe import Recipe
+from seehear.runtime.coverage import Coverage
 
 MEASURED = Robustness(metric="accuracy", examples=150, steps=(50, 40), clean=(0.9, 0.88), corrupted=(0.6, 0.75))
 
@@ -30,12 +33,10 @@ def robust_recipe(kind: str = "label", senses: tuple[str, ...] = ("image",), **t
 
 
 @pytest.mark.parametrize("sense", ["image", "audio"])
-def test_only_robust_training_distorts(sense: str, tmp_path: Path) -> None:
+def test_only_robust_training_distorts(sense: str) -> None:
     for robust in (False, True):
         recipe = recipe_for("label", (sense,), robust=robust)
-        dataset = dataset_of(recipe, tmp_path / str(robust))
-        run = Run(Network(recipe), dataset, np.arange(EXAMPLES), Clock(recipe.training, 1.0))
-        assert run.trainer.augments[sense].robust == robust
+        assert Trainer(Network(recipe), recipe.training).augments[sense].robust == robust
 
 
 def test_a_recipe_is_followed_with_the_switch_and_a_model_is_trained_further_without(tmp_path: Path) -> None:
@@ -100,3 +101,18 @@ def test_short_trainings_measure_both(tmp_path: Path) -> None:
     assert found.clean is not None and found.corrupted is not None
     assert all(0 <= value <= 1 and math.isfinite(value) for value in (*found.clean, *found.corrupted))
     assert "(30 steps each)" in str(found)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("exports")
+def test_a_robust_model_says_what_that_cost_and_gives_the_sets_it_promised(tmp_path: Path) -> None:
+    data = digits_table(tmp_path / "data", {"label": ANSWER_CELLS["label"]}, ("image",))
+    out = tmp_path / "digits.seehear"
+    api.train(data, out, recipe=recipe_for("label", ("image",), steps=300), robust=True, coverage=0.3)
+    recipe = api.load(out).recipe
+    assert recipe.training.robust and recipe.robustness is not None and recipe.robustness.steps == (30, 30)
+    assert "to be robust: after short trainings" in render_model_card(recipe)
+    promised = Coverage.promised(recipe)
+    assert promised is not None and promised.share == 0.3
+    given = [prediction.prediction_set is not None for prediction in api.load(out).predict(tmp_path / "data")]
+    assert given == [promised.is_possible(("image",))] * EXAMPLES
