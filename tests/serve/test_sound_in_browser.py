@@ -120,6 +120,8 @@ def test_stretches_are_proposed_accepted_corrected_and_rejected_by_keys(browser:
     browser.wait_for("5 proposals")
     assert len(browser.all(".wave .mark.proposed")) == 4, "the first minute is shown"
     browser.check()
+    browser.press_keys(*"nnnnn")
+    assert browser.driver.execute_script("return document.querySelector('sh-wave').first") > 10, "the waveform follows"
     browser.press_keys("n", "y")
     browser.wait_for("added 1 example of pond.wav")
     browser.wait_for("4 proposals")

@@ -147,6 +147,8 @@ class Wave extends HTMLElement {
     if (!row || row === this.chosen) return;
     for (const each of this.rows) each.element.classList.toggle("chosen", each === row);
     this.chosen = row;
+    const at = row.complete ? row.edges[0] : this.first;
+    if (!this.isShown(at)) this.first = this.limit(at - this.length / 4);
     this.show();
   }
 
