@@ -20,9 +20,10 @@ from seehear.learn.calibrate.calibration import predict_held_out
 from seehear.learn.data.cache import DatasetCache
 from seehear.learn.learning_curve import measure_learning_curve
 from seehear.learn.loop.fit import fit
-from seehear.learn.loop.probe import fit_head
+from seehear.learn.loop.probe import FrozenFeatures, fit_head
 from seehear.learn.model.network import create_network
 from seehear.learn.out_of_fold import OutOfFoldAnswers, answer_out_of_fold
+from seehear.learn.outputs import compute_outputs
 
 CPU = torch.device("cpu")
 ROWS = 96
@@ -39,35 +40,49 @@ def heads_of(folder: Path) -> OutOfFoldAnswers:
     torch.manual_seed(0)
     network = create_network(recipe, CPU)
     frozen = fit_head(network, dataset, np.arange(ROWS), ignore_events)
-    assert frozen is not None
-    answered = out_of_fold._calibrate_heads(dataset, frozen)
+    assert frozen is not None and frozen.outputs is not None
+    answered = out_of_fold._calibrate(frozen.outputs, dataset)
     answers = [answered[row] for row in range(ROWS)]
     return OutOfFoldAnswers(dataset, dataset.kept, answers, [dataset.truth(r) for r in range(ROWS)], network, frozen)
 
 
-@pytest.mark.parametrize("kind", ["label", "score"])
+@pytest.mark.parametrize(("kind", "pretrained"), [("label", False), ("score", False), ("label", True)])
 def test_networks_answer_only_what_they_were_not_trained_on(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, pretrained: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = recipe_for(kind, ("image",), steps=3)
     table = dataset_of(recipe, tmp_path).table
-    trained: list[set[int]] = []
-    answered: list[set[int]] = []
+    if pretrained:  # random weights serve as well
+        recipe = recipe.model_copy(update={"starts": {"image": "efficientnet-lite0"}})
+        monkeypatch.setattr(out_of_fold, "load_starts", lambda network: None)
+    heads, trained, answered = list[set[int]](), list[set[int]](), list[set[int]]()
+
+    def fit_head_alone(frozen: FrozenFeatures, network: Any, chosen: Any, penalty: Any = None) -> Any:
+        heads.append(set(chosen.tolist()))
+        return refit(frozen, network, chosen, penalty)
 
     def record(network: Any, dataset: Any, rows: Any, clock: Any, **how: Any) -> Any:
         trained.append(set(rows.tolist()))
         return fit(network, dataset, rows, clock, **how)
 
-    def ask(network: Any, dataset: Any, rows: Any, listen: Any) -> Any:
-        answered.append(set(rows.tolist()))
-        return predict_held_out(network, dataset, rows, listen)
+    def ask(ask_network: Any) -> Any:
+        def recorded(network: Any, dataset: Any, rows: Any, *rest: Any) -> Any:
+            answered.append(set(rows.tolist()))
+            return ask_network(network, dataset, rows, *rest)
 
+        return recorded
+
+    refit = FrozenFeatures.refit
+    monkeypatch.setattr(FrozenFeatures, "refit", fit_head_alone)
     monkeypatch.setattr(out_of_fold, "fit", record)
-    monkeypatch.setattr(out_of_fold, "predict_held_out", ask)
-    found = answer_out_of_fold(table, recipe, tmp_path / "run", CPU, ignore_events)
+    monkeypatch.setattr(out_of_fold, "predict_held_out", ask(predict_held_out))
+    monkeypatch.setattr(out_of_fold, "compute_outputs", ask(compute_outputs))
+    found = answer_out_of_fold(table, recipe, tmp_path / "run", CPU, ignore_events, heads_suffice=False)
     assert len(found.answers) == len(found.truths) == EXAMPLES
     assert all(not own & other for own, other in zip(trained, answered, strict=True))
     assert set.union(*answered) == set(range(EXAMPLES))
+    assert heads[1:] == (trained if pretrained else [])  # the first is fitted to all, for the learning curve
+    assert (found.frozen is not None) == pretrained
 
 
 def test_heads_on_subsets_give_a_curve_and_advice(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from seehear.events import Listener
 from seehear.table import Table
 
 if TYPE_CHECKING:
+    from seehear.learn.out_of_fold import OutOfFoldAnswers
     from seehear.measure.learning_curve import LearningCurve
 
 UNSUSPECTED = "wrong answers that no duplicate contradicts"
@@ -29,12 +30,25 @@ def look_deeper(
 ) -> CheckReport:
     """The report, with what models find that predict examples on which they were not trained.
 
-    minutes  time for training, if heads on a pretrained encoder are not enough; chosen from the data by default
+    minutes  time for training networks. By default, only heads are fitted to a pretrained encoder, if they can be;
+             otherwise the time is chosen from the data
 
     Raises DataError for data without answers, and for too few examples.
     """
-    from seehear.learn.known_language import choose_decoder
     from seehear.learn.learning_curve import measure_learning_curve
+
+    found = predict_out_of_fold(table, minutes, workspace, listen)
+    kind, spec = found.dataset.kind, found.dataset.recipe.answer
+    suspects = report_suspects(table, found.rows.tolist(), kind, spec, found.answers, found.truths)
+    curve = measure_learning_curve(found, listen)
+    deeper = report.with_findings([*suspects, *([] if curve is None else [report_curve(curve)])])
+    left = [each for each in deeper.not_looked_for if each != UNSUSPECTED]
+    return replace(deeper, not_looked_for=(*left, *([] if curve else [NOT_MEASURED])))
+
+
+def predict_out_of_fold(table: Table, minutes: float | None, workspace: Path, listen: Listener) -> OutOfFoldAnswers:
+    """Plan a recogniser, and answer every example by one that was not trained on it. See `look_deeper`."""
+    from seehear.learn.known_language import choose_decoder
     from seehear.learn.loop.machine import choose_device
     from seehear.learn.loop.timing import measure_machine
     from seehear.learn.out_of_fold import answer_out_of_fold
@@ -47,13 +61,7 @@ def look_deeper(
     recipe = plan_recipe(
         table, TrainOptions(minutes, start=_choose_start(table)), partial(measure_machine, device), choose_decoder
     )
-    found = answer_out_of_fold(table, recipe, workspace / "deep", device, listen)
-    kind = found.dataset.kind
-    suspects = report_suspects(table, found.rows.tolist(), kind, recipe.answer, found.answers, found.truths)
-    curve = measure_learning_curve(found, listen)
-    deeper = report.with_findings([*suspects, *([] if curve is None else [report_curve(curve)])])
-    left = [each for each in deeper.not_looked_for if each != UNSUSPECTED]
-    return replace(deeper, not_looked_for=(*left, *([] if curve else [NOT_MEASURED])))
+    return answer_out_of_fold(table, recipe, workspace / "deep", device, listen, heads_suffice=minutes is None)
 
 
 def _choose_start(table: Table) -> str | None:
