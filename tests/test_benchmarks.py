@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 import tiny
-from benchmarks import accuracy, budget, drift, guarantees, results, scenes, starts, table
+from benchmarks import accuracy, budget, drift, guarantees, label_errors, results, scenes, starts, table
 from benchmarks.__main__ import COMMANDS
 from benchmarks.accuracy import TASKS, task_named
 from benchmarks.budget import Sitting, parse_arguments
@@ -356,3 +356,22 @@ def test_simulated_inputs_change_as_they_say_and_the_first_alarm_after_it_counts
     (share, middle) = drift.to_figures("moved", [100, np.inf, np.inf], 800)
     assert share.value == pytest.approx(1 / 3)
     assert middle.value == 800 and not middle.met
+
+
+def test_the_precision_of_suspects_counts_down_to_a_recall() -> None:
+    wrong = np.array([True, False, True, True, False, False])
+    score = np.array([0.9, 0.8, 0.7, 0.1, 0.2, 0.0])
+    assert label_errors.measure_precision(score, wrong) == pytest.approx(3 / 5)  # two of three wrong are not 70 %
+
+
+def test_wrong_labels_are_judged_against_the_true_ones() -> None:
+    true = np.arange(40) % 2
+    given = true.copy()
+    given[:2] = 1 - given[:2]
+    probabilities = np.where(true[:, None] == np.arange(2), 0.98, 0.02)
+    values = {
+        figure.what: figure.value for figure in label_errors.compare([label_errors.Judged(probabilities, given, true)])
+    }
+    assert values["accuracy of the models, against the true labels"] == 1
+    assert values["precision of the list, ours"] == values["recall of the list, ours"] == 1
+    assert values["share of the examples listed, ours"] == pytest.approx(0.05)
