@@ -13,7 +13,7 @@ demo: .venv/ready
 test: .venv/ready
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
-test-slow: .venv/ready
+test-slow: .venv/ready .venv/ray
 	$(BIN)/pytest -n 2 --dist loadgroup -m slow
 
 coverage: .venv/ready
@@ -40,6 +40,11 @@ clients: .venv-clients/ready
 
 clean:
 	rm -rf .venv .venv-clients .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache demo dist build
+
+# 530 MB, for a few of the slow tests alone.
+.venv/ray: .venv/ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[ray]'
+	touch $@
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
