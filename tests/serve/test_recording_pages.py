@@ -51,6 +51,16 @@ def mark(served: TestClient, **fields: str) -> Element:
     return read_html(answered.text)
 
 
+def test_kinds_are_made_before_anything_is_recorded(home: Path) -> None:
+    with client(projects=home) as opened:
+        opened.post("/new", data={"name": "Birds", "answer": "label", "senses": "audio"})
+        empty = [each.text for each in read_html(opened.get("/p/birds/teach").text).all("h2")]
+        opened.post("/p/birds/teach/kind", data={"name": "wren"})
+        begun = [each.text for each in read_html(opened.get("/p/birds/teach").text).all("h2")]
+    assert empty[:2] == ["New kind", "Record"]
+    assert begun[:3] == ["Record", "wren", "New kind"]
+
+
 def test_a_stretch_is_marked_moved_named_and_removed(served: TestClient) -> None:
     page = mark(served, id="", start="0:01.00", end="2.5", answer="wren")
     assert not find_inline(page)
