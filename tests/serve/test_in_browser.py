@@ -59,6 +59,7 @@ def test_from_the_first_picture_to_a_version_that_is_taken_back(browser: Browser
     browser.wait_for("undid")
     for number in (1, 2):
         browser.press("Train →") if number == 1 else browser.open("/p/boards/train")
+        browser.find("#checked:not([hx-get])")  # the examples were looked through
         browser.check()
         browser.find(".band button").click()
         browser.open("/p/boards/train")
@@ -69,6 +70,13 @@ def test_from_the_first_picture_to_a_version_that_is_taken_back(browser: Browser
     browser.find("input[type=file]").send_keys(str(tmp_path / "new.png"))
     browser.wait_for("accepted from 80")
     assert browser.find(".says-big").text == "bright"
+    browser.check()
+    browser.press("Where did it look?")
+    browser.wait_for("It reminded me of these")
+    browser.check()
+    browser.open("/p/boards/model")
+    browser.press("Measure it")
+    browser.wait_for("It was asked about")
     browser.check()
     browser.open("/p/boards/versions")
     browser.check()
