@@ -19,8 +19,8 @@ def check(  # noqa: PLR0913 - one argument for each flag
         typer.Option(
             "--deep",
             help="Also train models on some of the examples and predict the others, to find answers that are probably "
-            "wrong and to estimate how much more examples would help. Where a pretrained encoder suits the answer, this "
-            "takes seconds, and --minutes finds more; otherwise it takes as long as training.",
+            "wrong and to estimate how much more examples would help. Where a pretrained encoder suits the answer, "
+            "this takes seconds, and --minutes finds more; otherwise it takes as long as training.",
         ),
     ] = False,
     minutes: options.Minutes = None,
