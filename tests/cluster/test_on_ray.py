@@ -32,7 +32,7 @@ def _start(folder: Path, *arguments: str | Path) -> subprocess.Popen[str]:
     home.mkdir(exist_ok=True)
     return subprocess.Popen(
         [sys.executable, "-m", "seehear", *map(str, arguments)],
-        env=source_environment(HOME=str(home)),
+        env=source_environment(HOME=str(home), SEEHEAR_CACHE=str(folder / "cache")),
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -69,7 +69,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stderr
     assert not list((folder / "home").iterdir())  # Ray, too, writes nothing there
-    assert sorted(path.name for path in folder.iterdir()) == ["colours", "colours.seehear", "home"]
+    assert sorted(path.name for path in folder.iterdir()) == ["cache", "colours", "colours.seehear", "home"]
     return out
 
 

@@ -40,14 +40,21 @@ def train_on_ray(
     workers die again and again.
     """
     request = _check(request, on, workers, gpus_per_worker)
-    with connect(on) as ray:
-        if not request.resume and (folder := name_run_directory(request.out, request.cache)) is not None:
-            discard_run(folder)  # whatever is there later is of this run
-        number = workers or _count_workers(ray, gpus_per_worker)
-        cpus = share_of_core(number, ray)
-        resources = number, cpus, gpus_per_worker
-        problems = follow(ray, _run, request, resources, listen=listen, hint=RESUME)
+    try:
+        with connect(on) as ray:
+            if not request.resume and (folder := name_run_directory(request.out, request.cache)) is not None:
+                discard_run(folder)  # whatever is there later is of this run
+            number = workers or _count_workers(ray, gpus_per_worker)
+            resources = number, share_of_core(number, ray), gpus_per_worker
+            problems = follow(ray, _run, request, resources, listen=listen, hint=RESUME)
+    finally:
+        delete(_storage(request))  # here, as an error ends the process that made it
     return read_bundle(Path(str(request.out))), problems
+
+
+def _storage(request: TrainingRequest) -> Path:
+    """The folder of Ray Train, beside the model file."""
+    return Path(f"{request.out}.ray")
 
 
 def _check(request: TrainingRequest, on: str, workers: int | None, gpus_per_worker: float) -> TrainingRequest:
@@ -87,23 +94,20 @@ def _run(request: TrainingRequest, resources: tuple[int, float, float], said: Sa
     from ray.train.torch import TorchConfig, TorchTrainer
 
     number, cpus, gpus = resources
-    storage = Path(f"{request.out}.ray")
+    storage = _storage(request)
     found = storage / PROBLEMS
     per_worker = {"CPU": cpus} | ({"GPU": gpus} if gpus else {})
     storage.mkdir(exist_ok=True)
-    try:
-        TorchTrainer(
-            _train,
-            train_loop_config={"request": request, "said": said, "problems": found},
-            torch_config=TorchConfig(timeout_s=int(LONGEST_WAIT.total_seconds())),
-            scaling_config=ScalingConfig(num_workers=number, use_gpu=bool(gpus), resources_per_worker=per_worker),
-            run_config=RunConfig(
-                name="train", storage_path=str(storage), failure_config=FailureConfig(max_failures=MOST_FAILURES)
-            ),
-        ).fit()
-        return tuple(RowProblem(**each) for each in json.loads(found.read_bytes())) if found.exists() else ()
-    finally:
-        delete(storage)
+    TorchTrainer(
+        _train,
+        train_loop_config={"request": request, "said": said, "problems": found},
+        torch_config=TorchConfig(timeout_s=int(LONGEST_WAIT.total_seconds())),
+        scaling_config=ScalingConfig(num_workers=number, use_gpu=bool(gpus), resources_per_worker=per_worker),
+        run_config=RunConfig(
+            name="train", storage_path=str(storage), failure_config=FailureConfig(max_failures=MOST_FAILURES)
+        ),
+    ).fit()
+    return tuple(RowProblem(**each) for each in json.loads(found.read_bytes())) if found.exists() else ()
 
 
 def _train(config: dict[str, Any]) -> None:
