@@ -74,6 +74,11 @@ class Browser:
         shown = WebDriverWait(self.driver, PATIENCE_S, ignored_exceptions=[Exception])
         shown.until(lambda d: words in d.find_element(By.TAG_NAME, "body").text, f"the page never said {words!r}")
 
+    def wait_for_address(self, address: str) -> None:
+        """Until the page is another one, whose path ends so."""
+        shown = WebDriverWait(self.driver, PATIENCE_S)
+        shown.until(lambda d: d.current_url.endswith(address), f"the browser never came to {address}")
+
     def resize(self, width: int, theme: str = "light") -> None:
         self.driver.set_window_size(width, 900)
         features = [{"name": "prefers-color-scheme", "value": theme}]
