@@ -26,7 +26,7 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from benchmarks.data import DATA, SEED, Store, fsdd_rows, write_table
+from benchmarks.data import DATA, SEED, Store, fsdd_rows, list_pictures, list_sounds, write_table
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
 from seehear.check import check
@@ -168,7 +168,7 @@ def _plant(store: Store, name: str, change: str | None, folder: Path, seed: int)
     """A table of examples, of whose first class most are changed, or have another site."""
     rng = np.random.default_rng(seed)
     rows = []
-    examples = _list_sounds(store) if name == "fsdd" else _list_pictures(store, name)
+    examples = list_sounds(store) if name == "fsdd" else list_pictures(store, name)
     chosen = [examples[place] for place in rng.permutation(len(examples))[:SHORTCUT_EXAMPLES]]
     first = min(label for _, label in chosen)
     for number, (file, label) in enumerate(chosen):
@@ -186,14 +186,6 @@ PLANTS = (
     *(("pneumonia", change) for change in ("border", "size", "site")),
     *(("fsdd", change) for change in ("hum 50", "hum 60", "site")),
 )
-
-
-def _list_pictures(store: Store, name: str) -> list[tuple[Path, str]]:
-    return [(file, file.parent.name) for file in sorted((store.unpacked(name) / "train").rglob("*.*"))]
-
-
-def _list_sounds(store: Store) -> list[tuple[Path, str]]:
-    return [(store.unpacked("fsdd") / row["audio"], row["label"]) for row in fsdd_rows(store)]
 
 
 def _save_picture(file: Path, out: Path, change: str | None) -> Path:

@@ -261,6 +261,16 @@ def fsdd_rows(store: Store) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
+def list_pictures(store: Store, name: str) -> list[tuple[Path, str]]:
+    """The training pictures of a set in class folders, with their classes."""
+    return [(file, file.parent.name) for file in sorted((store.unpacked(name) / "train").rglob("*.*"))]
+
+
+def list_sounds(store: Store) -> list[tuple[Path, str]]:
+    """The spoken digits, with their classes."""
+    return [(store.unpacked("fsdd") / row["audio"], row["label"]) for row in fsdd_rows(store)]
+
+
 def write_table(path: Path, rows: list[dict[str, str]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as lines:
         table = csv.DictWriter(lines, rows[0])

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy import Log
-from benchmarks.data import DATA, Store, fsdd_rows, write_table
+from benchmarks.data import DATA, Store, list_pictures, list_sounds, write_table
 from benchmarks.machine import pace
 from benchmarks.results import Figure, record
 from seehear.answers.label_noise import LIKELIER, estimate_label_noise
@@ -132,14 +132,10 @@ def _list_by_cleanlab(judged: Judged) -> Array:
     return issues
 
 
-def _list_files(folder: Path) -> list[tuple[Path, str]]:
-    return [(file, file.parent.name) for file in sorted(folder.rglob("*.*")) if file.is_file()]
-
-
 EXAMPLES: Mapping[str, Callable[[Store], list[tuple[Path, str]]]] = {
-    "photos": lambda store: _list_files(store.unpacked("cifar10") / "train"),
-    "x-rays": lambda store: _list_files(store.unpacked("pneumonia") / "train"),
-    "digits": lambda store: [(store.unpacked("fsdd") / row["audio"], row["label"]) for row in fsdd_rows(store)],
+    "photos": lambda store: list_pictures(store, "cifar10"),
+    "x-rays": lambda store: list_pictures(store, "pneumonia"),
+    "digits": list_sounds,
 }
 SCORES: dict[str, Callable[[Judged], Array]] = {"ours": _estimate_wrong}
 LISTS: dict[str, Callable[[Judged], Array]] = {"ours": lambda judged: _estimate_wrong(judged) > LIKELIER}

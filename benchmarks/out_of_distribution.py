@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from benchmarks.data import AbsentError, Store
 from benchmarks.results import Figure
+from seehear.answers.roc import compare_scores
 from seehear.api import Recogniser
 from seehear.demo.digits import add_noise
 from seehear.inputs import gather
@@ -48,7 +48,7 @@ def ood_figures(
         except AbsentError as absent:
             print(absent)
             continue
-        found.append(_auroc(known, _scores(model, sense, unseen)))
+        found.append(compare_scores(known, _scores(model, sense, unseen)))
         answered += [prediction.accepted for prediction in model.predict(unseen, senses=[sense])]
         yield Figure(f"out-of-distribution by {sense} (AUROC): {kind}", found[-1])
     mean = float(np.mean(found))
@@ -59,11 +59,9 @@ def ood_figures(
 def near_figure(model: Recogniser, sense: str, known: Path, unknown: Path, at_least: float) -> Figure:
     """AUROC of unknown classes, similar to the known ones, against the known ones."""
     scores = [_scores(model, sense, list(gather([folder], (sense,)))) for folder in (known, unknown)]
-    return Figure("unknown classes against known ones, by OOD score (AUROC)", _auroc(*scores), at_least=at_least)
-
-
-def _auroc(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> float:
-    return float(roc_auc_score([0] * len(known) + [1] * len(unknown), np.concatenate([known, unknown])))
+    return Figure(
+        "unknown classes against known ones, by OOD score (AUROC)", compare_scores(*scores), at_least=at_least
+    )
 
 
 def hallucination_figure(model: Recogniser) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 import stat
@@ -31,6 +32,12 @@ def write_atomically(path: Path, chunks: Iterable[bytes] | bytes) -> None:
         _write_and_rename(path, [chunks] if isinstance(chunks, bytes) else chunks)
     except (OSError, ValueError) as error:
         raise DiskError(_describe(error), where=str(path), hint=HINT) from error
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of its content, in hexadecimal. Raises OSError if it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_writable(path: Path) -> None:

@@ -17,7 +17,6 @@ from seehear.cluster.work_list import (
     check_empty,
     check_same,
     find_open_parts,
-    hash_file,
     part_name,
     read_plan,
     read_record,
@@ -28,6 +27,7 @@ from seehear.cluster.work_list import (
     write_work_list,
 )
 from seehear.errors import InputError, UsageError
+from seehear.files import hash_file
 from seehear.media import Excerpt, TableExample
 
 LISTED: list[Any] = [

@@ -37,6 +37,12 @@ def check_address(on: str) -> None:
         raise UsageError("Ray is not installed", hint="pip install 'seehear[ray,train]'")
 
 
+def check_workers(workers: int | None) -> None:
+    """Raises UsageError for a number of workers below 1; None lets the cluster decide."""
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers {workers}", allowed="1 or more")
+
+
 @contextmanager
 def connect(on: str) -> Iterator[Any]:
     """Connect to the cluster, or start one on this machine -> the package ray.
@@ -89,6 +95,11 @@ def share_of_core(workers: int, ray: Any, most: float = 1.0) -> float:
     Ray starts a worker only when its CPUs are free: two workers of one CPU each on two cores leave none for the rest.
     """
     return min(most, round(0.9 * cores(ray) / workers, 3))
+
+
+def use_one_core() -> None:
+    """Let a model that is loaded in this process use one core: there is a worker for each."""
+    os.environ["SEEHEAR_THREADS"] = "1"
 
 
 def _protect() -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from seehear.cluster.connection import check_address, connect, cores, share_of_core
+from seehear.cluster.connection import check_address, check_workers, connect, cores, share_of_core, use_one_core
 from seehear.cluster.following import Said, follow
 from seehear.datasets import open_labelled
-from seehear.errors import UsageError
 from seehear.evaluation import evaluate_table
 from seehear.events import Listener
 from seehear.folders import temporary_folder
@@ -42,8 +40,7 @@ class EvaluationRequest:
 
 def evaluate_on_ray(bundle: Bundle, request: EvaluationRequest, on: str, listen: Listener) -> Evaluation:
     """As `Recogniser.evaluate`. Data and report must be reachable by the same names on every machine."""
-    if request.workers is not None and request.workers < 1:
-        raise UsageError(f"--workers {request.workers}", allowed="1 or more")
+    check_workers(request.workers)
     check_address(on)
     request = replace(
         request,
@@ -110,7 +107,7 @@ class Worker:
     """Has the model, and answers chunks of examples."""
 
     def __init__(self, bundle: Bundle) -> None:
-        os.environ["SEEHEAR_THREADS"] = "1"  # there is a worker for each core
+        use_one_core()
         self._predictor = Predictor(bundle)
 
     def answer(self, examples: Sequence[Example], options: PredictOptions) -> list[Prediction]:

@@ -7,14 +7,13 @@ no harm if a part is predicted twice because a worker died.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from seehear.amounts import format_count
-from seehear.cluster.connection import connect, cores, share_of_core
+from seehear.cluster.connection import check_workers, connect, cores, share_of_core, use_one_core
 from seehear.cluster.following import Said, follow
 from seehear.cluster.object_storage import is_url, list_examples
 from seehear.cluster.part_files import WRITERS
@@ -26,7 +25,6 @@ from seehear.cluster.work_list import (
     check_empty,
     check_same,
     find_open_parts,
-    hash_file,
     part_name,
     read_plan,
     read_record,
@@ -38,6 +36,7 @@ from seehear.cluster.work_list import (
 )
 from seehear.errors import UsageError
 from seehear.events import Advanced, Finished, Listener, Notice, Started
+from seehear.files import hash_file
 from seehear.inputs import gather
 from seehear.runtime.batching import read_ahead
 from seehear.runtime.bundle import Bundle, read_bundle
@@ -87,8 +86,7 @@ def predict_on_ray(request: PredictionRequest, on: str, listen: Listener) -> Ans
     """
     if request.parts not in WRITERS:
         raise UsageError(f"--parts {request.parts}", allowed=", ".join(WRITERS))
-    if request.workers is not None and request.workers < 1:
-        raise UsageError(f"--workers {request.workers}", allowed="1 or more")
+    check_workers(request.workers)
     bundle = read_bundle(request.model)
     list(Predictor(bundle).predict((), request.options))  # raises before the work instead of during it
     plan = _plan(request, bundle, listen)
@@ -165,7 +163,7 @@ class PartPredictor:
     """In each worker: has the model, and predicts one part after another."""
 
     def __init__(self, request: PredictionRequest) -> None:
-        os.environ["SEEHEAR_THREADS"] = "1"  # there is a worker for each core
+        use_one_core()
         self._request = request
         self._predictor = Predictor(read_bundle(request.model))
 

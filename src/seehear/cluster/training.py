@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seehear.cluster.connection import check_address, connect, cores, share_of_core
+from seehear.cluster.connection import check_address, check_workers, connect, cores, share_of_core
 from seehear.cluster.following import Said, follow
 from seehear.errors import SeehearError, UsageError
 from seehear.events import Listener
@@ -60,8 +60,7 @@ def _storage(request: TrainingRequest) -> Path:
 def _check(request: TrainingRequest, on: str, workers: int | None, gpus_per_worker: float) -> TrainingRequest:
     """The request with names that mean the same everywhere."""
     check_address(on)
-    if workers is not None and workers < 1:
-        raise UsageError(f"--workers {workers}", allowed="1 or more")
+    check_workers(workers)
     if gpus_per_worker < 0:
         raise UsageError(f"--gpus-per-worker {gpus_per_worker:g}", allowed="0 or more, such as 1 or 0.5")
     if request.out is None:

@@ -5,7 +5,6 @@ The list is written before anything is predicted, so a resumed run has the same 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -138,11 +137,6 @@ def save_record(folder: Path, number: int, record: PartRecord) -> None:
 
 def read_record(folder: Path, number: int) -> PartRecord:
     return PartRecord.model_validate_json(_record_path(folder, number).read_bytes())
-
-
-def hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _list_path(folder: Path, number: int) -> Path:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from seehear.datasets import TrainingData
+from seehear.files import hash_file
 from seehear.media import find_span, path_of
 from seehear.recipe import Provenance
 from seehear.table import Table
@@ -54,18 +55,17 @@ def hash_data(tables: list[Table]) -> str:
 
 
 def _hash_rows(table: Table) -> Iterator[str]:
-    hash_file = lru_cache(maxsize=STATES_KEPT)(_hash_file)
+    hash_once = lru_cache(maxsize=STATES_KEPT)(_hash_file)
     for row in table:
         digest = hashlib.sha256(f"{row.answer}\0".encode())
         for name, source in sorted(row.inputs.items()):
-            digest.update(f"{name}\0{find_span([source]) or ''}\0{hash_file(path_of(source))}\0".encode())
+            digest.update(f"{name}\0{find_span([source]) or ''}\0{hash_once(path_of(source))}\0".encode())
         yield digest.hexdigest()
 
 
 def _hash_file(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hash_file(path)
     except OSError:
         return ""  # the training leaves it out, and says so
 

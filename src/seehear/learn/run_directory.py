@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from seehear.datasets import TrainingData
 from seehear.errors import UsageError
 from seehear.events import Listener, Notice
-from seehear.files import check_writable, write_atomically
+from seehear.files import check_writable, hash_file, write_atomically
 from seehear.folders import claim_folder, empty_folder, remove_folder, temporary_folder
 from seehear.learn.model.pretrained import Pretrained
 from seehear.media import find_span, path_of
@@ -165,8 +165,7 @@ def _fingerprint(table: Table, folder: Path) -> str:
 def _state(path: Path, unpacked: bool) -> str:
     try:
         if unpacked:
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            return hash_file(path)
         stat = path.stat()
         return f"{stat.st_size} {stat.st_mtime_ns}"
     except OSError:

@@ -19,6 +19,7 @@ import numpy as np
 from seehear.answers import ANSWERS
 from seehear.audit import AuditLog
 from seehear.audit.entries import sha256_of_json
+from seehear.files import hash_file
 from seehear.media import Excerpt
 from seehear.runtime.bundle import Bundle, hash_bundle
 from seehear.runtime.loading import read_file_objects
@@ -155,7 +156,7 @@ def hash_path(path: Path) -> str:
     """The SHA-256 of a file; "" if it cannot be read."""
     try:
         status = path.stat()
-        return _hash_file(path, status.st_mtime_ns, status.st_size) if S_ISREG(status.st_mode) else ""
+        return _hash_unchanged(path, status.st_mtime_ns, status.st_size) if S_ISREG(status.st_mode) else ""
     except (OSError, ValueError):
         return ""
 
@@ -180,6 +181,5 @@ def _hash_source(source: Any) -> str:
 
 
 @lru_cache(maxsize=64)  # many excerpts may be of the same recording
-def _hash_file(path: Path, _modified_ns: int, _size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _hash_unchanged(path: Path, _modified_ns: int, _size: int) -> str:
+    return hash_file(path)

@@ -87,6 +87,7 @@ class BackgroundJobs(Generic[Result]):
             running = self._jobs.get(key)
             if running is not None and not running.finished:
                 return running
+            self._jobs.pop(key, None)  # so that the new one is among the newest
             job = self._jobs[key] = BackgroundJob[Result](total)
             ended = [each for each, known in self._jobs.items() if known.finished]
             for each in ended[: max(0, len(ended) - KEPT)]:

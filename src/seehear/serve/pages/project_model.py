@@ -86,9 +86,6 @@ async def measure(request: Request, slug: str, number: int) -> Response:
     project = find_project(request, slug)
     await asyncio.to_thread(project.versions.get, number)
     jobs: ReportJobs = request.app.state.report_jobs
-    known = jobs.find((slug, number))
-    if known is not None and known.finished:
-        jobs.forget((slug, number))
     jobs.start((slug, number), partial(_measure, project, number, bool(fields.last("stress"))))
     return RedirectResponse(f"{project_address(slug)}/model/{number}#measured", 303)
 
