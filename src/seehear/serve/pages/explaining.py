@@ -178,11 +178,8 @@ def _describe(explanation: Explanation, previews: Previews) -> Why:
 def _show(request: Request, project: Project, place: str, query: str, job: BackgroundJob[Why]) -> Response:
     """`place` is the address of the answers."""
     given = f"?{query}" if query else ""
-    values: dict[str, Any] = {"job": job, "here": f"{place}/why{given}", "reminders": f"{place}/why/reminders{given}"}
-    if wants_fragment(request):
-        return render(request, "why.html", **values)
-    chapter = "review" if "/review/" in place else "try"
-    return render_chapter(request, "why_of_project.html", project, chapter, **values, back=place)
+    values = {"job": job, "here": f"{place}/why{given}", "reminders": f"{place}/why/reminders{given}", "back": place}
+    return _render(request, project, place, ("why.html", "why_of_project.html"), values)
 
 
 def _show_reminders(request: Request, project: Project, served: ServedModel, wanted: LookFor, place: str) -> Response:
@@ -207,15 +204,18 @@ def _show_reminders(request: Request, project: Project, served: ServedModel, wan
         job = jobs.start(key, work)
     job.wait(AT_ONCE_S)
     given = f"?{request.url.query}" if request.url.query else ""
-    values: dict[str, Any] = {
-        "job": job,
-        "here": f"{place}/why/reminders{given}",
-        "address": project_address(project.slug),
-    }
+    values = {"job": job, "here": f"{place}/why/reminders{given}", "address": project_address(project.slug)}
+    return _render(request, project, place, ("reminders.html", "reminders_page.html"), values)
+
+
+def _render(
+    request: Request, project: Project, place: str, templates: tuple[str, str], values: Mapping[str, Any]
+) -> Response:
+    """The fragment that a script asks for, or the page with it, in the chapter of the answers at `place`."""
+    fragment, page = templates
     if wants_fragment(request):
-        return render(request, "reminders.html", **values)
-    chapter = "review" if "/review/" in place else "try"
-    return render_chapter(request, "reminders_page.html", project, chapter, **values)
+        return render(request, fragment, **values)
+    return render_chapter(request, page, project, "review" if "/review/" in place else "try", **values)
 
 
 def _remind(project: Project, matches: Sequence[Match]) -> Sequence[Reminder]:
