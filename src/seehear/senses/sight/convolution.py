@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seehear.layers.depthwise import convolve_depthwise
 from seehear.layers.exporting import is_exporting
 from seehear.layers.frozen_norm import FrozenBatchNorm
 from seehear.senses.sight.bottleneck_architectures import Activation
@@ -52,10 +53,12 @@ class Convolution(nn.Conv2d):
         (top, bottom), (left, right) = self._padding(x.shape[2]), self._padding(x.shape[3])
         if is_exporting():
             return self._export(x, kernel, bias, (top, left, bottom, right))
-        if (top, left) == (bottom, right):
-            x = F.conv2d(x, kernel, bias, self.stride, (top, left), groups=self.groups)
+        if (top, left) != (bottom, right):
+            x, top, left = F.pad(x, (left, right, top, bottom)), 0, 0
+        if self.groups > 1:
+            x = convolve_depthwise(x, kernel, bias, (self.stride[0], self.stride[1]), (top, left))
         else:
-            x = F.conv2d(F.pad(x, (left, right, top, bottom)), kernel, bias, self.stride, groups=self.groups)
+            x = F.conv2d(x, kernel, bias, self.stride, (top, left))
         return x if self.activation is None else ACTIVATIONS[self.activation](x, inplace=True)
 
     def _padding(self, side: int) -> tuple[int, int]:
