@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import re
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -18,11 +20,21 @@ os.environ["SEEHEAR_START"] = "none"
 # take most of the time, where a test asks for more of them than there are idle cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Modules and tests live until the end: the garbage collector need not look at them again and again.
+gc.disable()
+ALL_SLOW = re.compile(r"^pytestmark = .*\bmark\.slow\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Modules whose tests are all slow are not even imported for the others: Ray and browsers take long to load."""
+    if config.option.markexpr != "not slow" or collection_path.suffix != ".py":
+        return None
+    return ALL_SLOW.search(collection_path.read_text(encoding="utf-8")) is not None or None
 
 
 def pytest_collection_finish() -> None:
-    """Modules and tests live until the end: the garbage collector need not look at them again and again."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

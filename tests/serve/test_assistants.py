@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client
 
-from seehear.serve.assistants import make_server
 from serving import picture_file, registry
 
 
@@ -22,9 +20,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "inside"
 
 
+def connect(folder: Path) -> Any:
+    """A client of a server of its own. Its library is loaded where it is needed, because that takes a second."""
+    from mcp import Client
+
+    from seehear.serve.assistants import make_server
+
+    return Client(make_server(registry(), folder))
+
+
 def call(folder: Path, tool: str, **arguments: Any) -> Any:
     async def ask() -> Any:
-        async with Client(make_server(registry(), folder)) as client:
+        async with connect(folder) as client:
             return await client.call_tool(tool, arguments)
 
     return asyncio.run(ask())
@@ -32,7 +39,7 @@ def call(folder: Path, tool: str, **arguments: Any) -> Any:
 
 def test_tools_only_read(folder: Path) -> None:
     async def ask() -> Any:
-        async with Client(make_server(registry(), folder)) as client:
+        async with connect(folder) as client:
             return (await client.list_tools()).tools
 
     tools = asyncio.run(ask())
