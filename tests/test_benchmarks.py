@@ -349,10 +349,12 @@ def test_simulated_inputs_change_as_they_say_and_the_first_alarm_after_it_counts
     assert numbers.mean(0) == pytest.approx([1, 0, 0, 0, 0], abs=0.1)
     assert numbers[:, 1:].std(0) == pytest.approx(np.ones(4), abs=0.1)
     assert (classes == 0).mean() == pytest.approx(0.4, abs=0.05)
-    alarms = [*drift.watch(random, 300, [(drift.Inputs(), 100), (drift.Inputs(moved=2.0), 100)], 1000)]
-    assert {alarm.statistic for alarm in alarms if alarm.found > 100} >= {"0"}
-    assert drift.to_delay([replace(alarms[0], found=found) for found in (90, 130, 150)], 100) == 30
-    assert drift.to_delay(alarms, 200) == np.inf
+    changing = [(drift.Inputs(), 100), (drift.Inputs(moved=2.0, frequency=0.9), 100)]
+    alarms = [*drift.watch(random, 3, 300, changing, 1000)]
+    assert {stream for stream, number in alarms if number > 100} == {0, 1, 2}
+    assert len(alarms) >= 6, "every stream has a number and a class that change"
+    assert drift.to_delay([90, 130, 150], 100) == 30
+    assert drift.to_delay([number for _, number in alarms], 200) == np.inf
     (share, middle) = drift.to_figures("moved", [100, np.inf, np.inf], 800)
     assert share.value == pytest.approx(1 / 3)
     assert middle.value == 800 and not middle.met
