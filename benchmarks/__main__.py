@@ -29,6 +29,8 @@ COMMANDS = (
         "label-errors-photos-trained": ("benchmarks.label_errors", "photos", "--minutes", "15", "--draws", "1"),
         "label-errors-x-rays": ("benchmarks.label_errors", "x-rays"),
         "label-errors-digits": ("benchmarks.label_errors", "digits"),
+        "forecasts-photos": ("benchmarks.forecasts", "photos"),
+        "forecasts-x-rays": ("benchmarks.forecasts", "x-rays"),
         "keras": ("benchmarks.keras_cnn",),
         "explaining-planted": ("benchmarks.explaining", "planted"),
         "explaining-cells": ("benchmarks.explaining", "cells"),

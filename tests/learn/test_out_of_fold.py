@@ -95,6 +95,9 @@ def test_heads_on_subsets_give_a_curve_and_advice(tmp_path: Path) -> None:
     assert set(curve.classes) == {"round", "other"} == set(curve.counts)
     assert sum(curve.counts.values()) == ROWS
     assert len(curve.describe()) == 2
+    fewer = measure_learning_curve(found, ignore_events, np.arange(8, ROWS))
+    assert fewer is not None and fewer.examples == sum(fewer.counts.values()) == ROWS - 8
+    assert fewer.curve.sizes[-1] < curve.curve.sizes[-1]
 
 
 def test_too_few_examples_have_no_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,19 +38,23 @@ FEWEST = 8  # training examples in the smallest subset
 RESAMPLES = 100
 
 
-def measure_learning_curve(found: OutOfFoldAnswers, listen: Listener) -> LearningCurve | None:
-    """None for heads that are not fitted to frozen features, and for too few examples."""
+def measure_learning_curve(
+    found: OutOfFoldAnswers, listen: Listener, present: Rows | None = None
+) -> LearningCurve | None:
+    """The curve of the `present` rows of the dataset, all by default. None for heads that are not fitted to frozen
+    features, and for too few examples."""
     if found.frozen is None:
         return None
     dataset, frozen = found.dataset, found.frozen
-    rows = take_evenly(np.arange(len(dataset)), MOST)
+    present = np.arange(len(dataset)) if present is None else present
+    rows = take_evenly(present, MOST)
     strata = np.array([dataset.kind.stratum(cell) for cell in dataset.table.answers()], object)
     codes = np.unique(strata, return_inverse=True)[1]
     folds = list(_split(codes[rows], dataset.groups[rows], rows))
     if not folds or min(len(train) for train, _ in folds) * FRACTIONS[0] < FEWEST:
         return None
-    fitter = _HeadFitter(found.network, dataset, frozen)
-    names = _choose_classes(found, strata)
+    fitter = HeadFitter(found.network, dataset, frozen)
+    names = _choose_classes(found, present, strata)
     random = np.random.default_rng(dataset.recipe.training.seed)
     orders = [random.permutation(train) for train, _ in folds]
     listen(Started(TASK, len(FRACTIONS) + len(names) * len(CLASS_FRACTIONS), "subsets"))
@@ -73,13 +77,13 @@ def measure_learning_curve(found: OutOfFoldAnswers, listen: Listener) -> Learnin
             _, answered = answer(partial(_thin, own=strata == name, fraction=fraction))
             points.append((fraction, answered))
         points.append((1.0, whole[-1][1]))
-        count = int((strata == name).sum()) * (1 - 1 / len(folds))
+        count = int((strata[present] == name).sum()) * (1 - 1 / len(folds))
         curves[name] = [(fraction * count, answered) for fraction, answered in points]
     listen(Finished(TASK, f"{done} subsets"))
-    return _describe(dataset, rows, whole, curves, strata)
+    return _describe(dataset, present, rows, whole, curves, strata)
 
 
-class _HeadFitter:
+class HeadFitter:
     """Fits heads to subsets of the features."""
 
     def __init__(self, network: Network, dataset: DatasetCache, frozen: FrozenFeatures) -> None:
@@ -116,16 +120,18 @@ def _thin(order: Rows, own: NDArray[np.bool_], fraction: float) -> Rows:
     return order[kept]
 
 
-def _choose_classes(found: OutOfFoldAnswers, strata: NDArray[Any]) -> list[str]:
+def _choose_classes(found: OutOfFoldAnswers, present: Rows, strata: NDArray[Any]) -> list[str]:
     """The classes in which most answers are wrong; none for answers without classes."""
     kind, spec = found.dataset.kind, found.dataset.recipe.answer
-    right = kind.right(kind.compare(found.answers, found.truths, spec), spec)
-    shares = {str(name): float(right[strata == name].mean()) for name in np.unique(strata) if name}
+    right = kind.right(kind.compare(found.answers, found.truths, spec), spec)[present]
+    own = strata[present]
+    shares = {str(name): float(right[own == name].mean()) for name in np.unique(own) if name}
     return sorted(shares, key=shares.__getitem__)[:MOST_CLASSES] if len(shares) > 1 else []
 
 
 def _describe(
     dataset: DatasetCache,
+    present: Rows,
     rows: Rows,
     whole: Sequence[tuple[float, Answered]],
     classes: Mapping[str, Sequence[tuple[float, Answered]]],
@@ -147,11 +153,11 @@ def _describe(
         sizes = np.array([size for size, _ in points])
         return Curve(sizes, np.array([error(each) for each in compared]), np.cov(np.array(resampled).T))
 
-    counts = {name: int((strata == name).sum()) for name in classes}
+    counts = {name: int((strata[present] == name).sum()) for name in classes}
     return LearningCurve(
         metric=headline.metric,
         higher_is_better=headline.higher_is_better,
-        examples=len(dataset),
+        examples=len(present),
         curve=measure(whole),
         classes={name: measure(points) for name, points in classes.items()},
         counts=counts,
