@@ -34,7 +34,7 @@ from seehear.senses.corruption import MILD, make_generator
 
 NUMBERS, CLASSES = 5, 10
 STATISTICS = NUMBERS + 1
-STILL = 10  # streams of PER_FALSE_ALARM answers without a change
+STILL, SHORT, MANY = 10, 3000, 100  # streams of PER_FALSE_ALARM answers without a change; of SHORT ones, so many
 STREAMS = 20  # with one
 WITHIN, DREAM = 500, 200  # answers after which a mild change should be found
 AFTER = 1000  # answers with a change
@@ -105,10 +105,14 @@ def watch(
             yield from ((int(alarm.statistic.removeprefix(CLASS).split()[0]), number) for alarm in alarms)
 
 
-def count_false(usual: int, streams: int, inputs: Inputs, seed: int, per_false_alarm: int = PER_FALSE_ALARM) -> float:
-    """The mean number of alarms without a change, in as many answers as one is allowed in."""
-    alarms = watch(np.random.default_rng(seed), streams, usual, [(inputs, per_false_alarm)], per_false_alarm)
-    return len(list(alarms)) / streams
+def count_false(what: str, usual: int, streams: int, inputs: Inputs, seed: int, per_false_alarm: int) -> Figure:
+    """The mean number of alarms without a change, in as many answers as one is allowed in, with its interval."""
+    alarms = list(watch(np.random.default_rng(seed), streams, usual, [(inputs, per_false_alarm)], per_false_alarm))
+    counts = np.bincount([stream for stream, _ in alarms], minlength=streams)
+    mean, margin = float(counts.mean()), 1.96 * float(counts.std(ddof=1)) / np.sqrt(streams)
+    return Figure(
+        what, mean, low=max(mean - margin, 0.0), high=mean + margin, at_most=1 if inputs == Inputs() else None
+    )
 
 
 def measure_delays(usual: int, before: int, inputs: Inputs, seed: int) -> list[float]:
@@ -133,13 +137,13 @@ def to_figures(what: str, delays: Sequence[float], longest: int, *, mild: bool =
 
 
 def measure_simulated(seed: int) -> list[Figure]:
-    still = {usual: count_false(usual, STILL, Inputs(), seed) for usual in (100, 1000)}
+    settings = ((100, STILL, PER_FALSE_ALARM), (1000, STILL, PER_FALSE_ALARM), (1000, MANY, SHORT))
     figures = [
-        Figure(f"false alarms in {PER_FALSE_ALARM:,} answers, {usual:,} usual examples", count, at_most=1)
-        for usual, count in still.items()
+        count_false(f"false alarms in {per:,} answers, {usual:,} usual examples", usual, streams, Inputs(), seed, per)
+        for usual, streams, per in settings
     ]
-    alike = count_false(1000, STREAMS, Inputs(alike=5), seed, 1000)
-    figures.append(Figure("false alarms where one is allowed, each input 5 times in a row", alike))
+    alike = "false alarms where one is allowed, each input 5 times in a row"
+    figures.append(count_false(alike, 1000, STREAMS, Inputs(alike=5), seed, 1000))
     changes = {
         "moved by 0.5 sd": Inputs(moved=0.5),
         "a tenth moved by 3 sd": Inputs(moved=3, of=0.1),
@@ -206,7 +210,10 @@ def main() -> None:
     before = pace()
     if options.name == "simulated":
         figures = measure_simulated(options.seed)
-        note = f"{STREAMS} streams for each change, {STILL} of {PER_FALSE_ALARM:,} answers without one"
+        note = (
+            f"{STREAMS} streams for each change; without one, {STILL} of {PER_FALSE_ALARM:,} answers and {MANY} of "
+            f"{SHORT:,}, in each of which one false alarm is allowed"
+        )
     else:
         figures = measure_cifar10(Store(options.data), options.seed)
         note = (
