@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
 from seehear.audit import AuditLog
 from seehear.errors import BundleError, UsageError
-from seehear.events import Listener, Skipped, ignore_events
+from seehear.events import Listener, ignore_events
 from seehear.folders import temporary_folder
 from seehear.inputs import gather, is_folder, is_single_input
 from seehear.media import Excerpt
-from seehear.planning.options import TrainOptions, to_promise
+from seehear.planning.options import make_options
 from seehear.recipe import Recipe
 from seehear.runtime.answer_log import Unlogged, log_answers
 from seehear.runtime.bundle import Bundle, read_bundle, write_bundle
@@ -294,9 +294,13 @@ def train(  # noqa: PLR0913 - one argument for each option
     """
     from seehear.training import TrainingRequest
 
-    promise = to_promise(coverage, each_class=each_class, each_group=each_group)
-    given_start = None if start is None else str(start)
-    options = TrainOptions(minutes, steps, seed, wrong_at_most, given_start, fair, promise, robust or None, text)
+    # fmt: off
+    options = make_options(
+        minutes=minutes, steps=steps, seed=seed, wrong_at_most=wrong_at_most, fair=fair, robust=robust,
+        coverage=coverage, each_class=each_class, each_group=each_group, start=None if start is None else str(start),
+        text=text,
+    )
+    # fmt: on
     request = TrainingRequest(data, out, val, unlabelled, recipe, start, device, resume, answer, senses, cache, options)
     return Recogniser(*_run_training(request, on, workers, gpus_per_worker, listen))
 
@@ -332,23 +336,23 @@ def plan(  # noqa: PLR0913 - the options of train
     senses: Sequence[str] | None = None,
     wrong_at_most: float | None = None,
     start: str | None = None,
+    coverage: float | None = None,
+    each_class: bool = False,
+    each_group: str | None = None,
+    fair: str | None = None,
+    robust: bool = False,
     listen: Listener = ignore_events,
 ) -> Recipe:
     """The recipe that `train` would use for this data."""
-    from seehear.datasets import open_training_data
-    from seehear.learn.loop.machine import choose_device
-    from seehear.learn.recipe_choice import choose_recipe
-    from seehear.planning.inspection import find_unreadable_answers
+    from seehear.training import plan_here
 
-    place, options = choose_device(device), TrainOptions(minutes, steps, seed, wrong_at_most, start)
-    with temporary_folder() as workspace:
-        given = open_training_data(data, val, None, answer, senses, workspace, listen)
-        listen(Skipped(given.problems))
-        recipe = choose_recipe(None, None, None, given.examples, options, place, listen)
-        for each in filter(None, (given.examples, given.val)):
-            if strange := find_unreadable_answers(each, recipe):
-                listen(Skipped(strange))
-        return recipe
+    # fmt: off
+    options = make_options(
+        minutes=minutes, steps=steps, seed=seed, wrong_at_most=wrong_at_most, fair=fair, robust=robust, start=start,
+        coverage=coverage, each_class=each_class, each_group=each_group,
+    )
+    # fmt: on
+    return plan_here(data, val, answer, senses, device, options, listen)
 
 
 def compare(  # noqa: PLR0913 - one argument for each option

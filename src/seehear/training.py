@@ -8,7 +8,8 @@ from pathlib import Path
 
 from seehear.check import report_findings
 from seehear.datasets import open_training_data
-from seehear.events import Listener
+from seehear.events import Listener, Skipped
+from seehear.folders import temporary_folder
 from seehear.learn.alternative import train_best
 from seehear.learn.distributed import Workers, join_workers
 from seehear.learn.loop.machine import choose_device
@@ -16,6 +17,7 @@ from seehear.learn.loop.team import help_train, leading
 from seehear.learn.model.pretrained import read_pretrained
 from seehear.learn.recipe_choice import choose_recipe
 from seehear.learn.run_directory import open_run_directory, read_recipe
+from seehear.planning.inspection import find_unreadable_answers
 from seehear.planning.options import TrainOptions
 from seehear.recipe import Recipe
 from seehear.runtime.bundle import Bundle, write_bundle
@@ -70,3 +72,24 @@ def _lead(workers: Workers, request: TrainingRequest, listen: Listener) -> tuple
                 write_bundle(Path(out), bundle)
         made.append(bundle)
     return bundle, (*given.problems, *problems)
+
+
+def plan_here(
+    data: str | Path,
+    val: str | Path | None,
+    answer: str | None,
+    senses: Sequence[str] | None,
+    device: str,
+    options: TrainOptions,
+    listen: Listener,
+) -> Recipe:
+    """What `seehear.plan` returns; it says what the arguments mean."""
+    place = choose_device(device)
+    with temporary_folder() as workspace:
+        given = open_training_data(data, val, None, answer, senses, workspace, listen)
+        listen(Skipped(given.problems))
+        recipe = choose_recipe(None, None, None, given.examples, options, place, listen)
+        for each in filter(None, (given.examples, given.val)):
+            if strange := find_unreadable_answers(each, recipe):
+                listen(Skipped(strange))
+        return recipe

@@ -458,13 +458,15 @@ def test_plan_names_skipped_rows_like_train(here, capsys):
     for number in range(4):
         noise = np.random.default_rng(number).integers(0, 256, (8, 8), np.uint8)
         Image.fromarray(noise).save(f"things/{number}.png")
-    rows = [f"things/{number}.png,{number % 2}" for number in range(5)]
+    rows = [f"things/{number}.png,{number % 2},{'ab'[number // 2 % 2]}" for number in range(5)]
     for name in ("rows", "held"):
-        Path(f"{name}.csv").write_text("\n".join(["image,label", *rows]))
-    assert run(["plan", "rows.csv", "--minutes", "1", "--val", "held.csv"]) == 1
+        Path(f"{name}.csv").write_text("\n".join(["image,label,site", *rows]))
+    assert run(["plan", "rows.csv", "--minutes", "1", "--val", "held.csv", "--fair", "site", "--robust"]) == 1
     captured = capsys.readouterr()
     assert "Left out 2:\n  rows.csv row 6: no file 'things/4.png'\n  held.csv row 6: no file" in captured.err
     assert 'kind = "label"' in captured.out
+    assert 'fair = "site"' in captured.out and "robust = true" in captured.out
+    assert run(["plan", "rows.csv", "--each-class"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,14 @@ def test_jobs_are_asked_for_listed_and_cancelled(home: str, capsys: pytest.Captu
     assert call(capsys, "resume", "boards", "1", "--home", home) == "job 1: waiting\n"
 
 
+def test_a_training_takes_promises_fairness_and_robustness(home: str, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ("--coverage", "90%", "--each-class", "--fair", "site", "--robust")
+    asked = json.loads(call(capsys, "train", "boards", "--no-wait", *flags, "--home", home, "--json"))
+    assert asked["options"] == {"coverage": 0.9, "each_class": True, "fair": "site", "robust": True}
+    assert run(["project", "train", "boards", "--no-wait", "--each-class", "--home", home]) == 2
+    assert "each_class without a coverage" in capsys.readouterr().err
+
+
 def test_what_is_not_there_is_refused_with_what_is(home: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["project", "promote", "boards", "3", "--home", home]) == 2
     assert "there is no version 3" in capsys.readouterr().err

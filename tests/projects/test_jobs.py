@@ -23,6 +23,7 @@ from seehear.projects import Project, job_process, jobs, versions
 from seehear.projects.job_locks import INHERITS, holding
 from seehear.projects.job_process import run_job
 from seehear.projects.training_data import choose_parts, read_parts
+from seehear.recipe import Promise
 from seehear.runtime.bundle import write_bundle
 
 
@@ -124,25 +125,38 @@ def test_other_programs_see_that_a_process_is_starting(project: Project, monkeyp
 
 
 def test_what_was_held_out_stays_so_and_new_examples_are_shared_out(project: Project, tmp_path: Path) -> None:
-    parts = choose_parts(project, None)
+    parts = choose_parts(project, {})
     held_out = [number for number, part in parts.items() if part == "val"]
     assert len(parts) == 16 and len(held_out) == 4
     project.set_part(held_out, "val")
     project.set_part([number for number in parts if number not in held_out], "train")
-    assert not choose_parts(project, None)
+    assert not choose_parts(project, {})
     paths = [tmp_path / f"new-{number}.png" for number in range(8)]
     for number, path in enumerate(paths):
         Image.fromarray(tiny.picture(0.5 + number / 100)[:, :, 0]).save(path)
     new = project.add(paths, "bright").ids
-    assert sorted(choose_parts(project, None).values()) == ["train"] * 6 + ["val"] * 2
-    assert choose_parts(project, None).keys() == {*new}
+    assert sorted(choose_parts(project, {}).values()) == ["train"] * 6 + ["val"] * 2
+    assert choose_parts(project, {}).keys() == {*new}
+
+
+def test_so_many_are_held_out_that_a_promised_coverage_can_be_given(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def share(_cells: Any, _kind: Any, wrong_at_most: float | None, promise: Promise | None) -> float:
+        assert wrong_at_most == 0.1
+        return 0.25 if promise is None else promise.coverage / 2
+
+    monkeypatch.setattr("seehear.planning.plan.choose_held_out_share", share)
+    assert list(choose_parts(project, {"wrong_at_most": 0.1}).values()).count("val") == 4
+    promised = choose_parts(project, {"wrong_at_most": 0.1, "coverage": 0.9, "device": "cpu"})
+    assert list(promised.values()).count("val") == 7
 
 
 def test_examples_of_one_group_stay_on_one_side(project: Project) -> None:
     every = project.find()
     project.set_group(every[:3], "Ida")
     project.set_part(every[:1], "val")
-    parts = choose_parts(project, None)
+    parts = choose_parts(project, {})
     assert [parts[number] for number in every[1:3]] == ["val", "val"]
 
 

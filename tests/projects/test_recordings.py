@@ -112,7 +112,7 @@ def test_stretches_of_one_recording_are_held_out_together(project: Project) -> N
         kind = "wren" if number % 2 else "robin"
         stretches = [Stretch(second, second + 1, kind) for second in range(4)]
         project.recordings.add([content], f"{number}.wav", stretches)
-    parts = choose_parts(project, None)
+    parts = choose_parts(project, {})
     assert set(parts.values()) == {"train", "val"}
     by_file: dict[str, set[str]] = {}
     for number, part in parts.items():

@@ -38,6 +38,11 @@ def train(  # noqa: PLR0913 - each flag is an argument
     seed: options.Seed = None,
     device: options.Device = None,
     wrong_at_most: options.WrongAtMost = None,
+    coverage: options.Promised = None,
+    each_class: options.EachClass = False,
+    each_group: options.EachGroup = None,
+    fair: options.Fair = None,
+    robust: options.Robust = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Show progress until the training is done, or return at once.")
     ] = True,
@@ -55,6 +60,11 @@ def train(  # noqa: PLR0913 - each flag is an argument
         seed=seed,
         device=device,
         wrong_at_most=wrong_at_most,
+        coverage=coverage,
+        each_class=each_class or None,
+        each_group=each_group,
+        fair=fair,
+        robust=robust or None,
     )
     with open_project(name, home, who) as opened:
         job = opened.jobs.start(**flags)

@@ -85,6 +85,11 @@ def plan(  # noqa: PLR0913 - each flag is an argument
     senses: options.Senses = None,
     wrong_at_most: options.WrongAtMost = None,
     start: options.Start = None,
+    coverage: options.Promised = None,
+    each_class: options.EachClass = False,
+    each_group: options.EachGroup = None,
+    fair: options.Fair = None,
+    robust: options.Robust = False,
 ) -> None:
     """Print the recipe that train would use.
 
@@ -108,6 +113,11 @@ def plan(  # noqa: PLR0913 - each flag is an argument
                 senses=options.split_names(senses),
                 wrong_at_most=wrong_at_most,
                 start=start,
+                coverage=coverage,
+                each_class=each_class or None,
+                each_group=each_group,
+                fair=fair,
+                robust=robust or None,
             ),
         )
     # Nobody should edit what only training fills in. Most of those fields are empty mappings.

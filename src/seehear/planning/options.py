@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from seehear.errors import UsageError
 from seehear.recipe import SEEDS, Promise
@@ -37,6 +38,19 @@ class TrainOptions:
         if self.seed is not None and not 0 <= self.seed < SEEDS:
             raise UsageError(f"--seed {self.seed}", allowed=f"0 to {SEEDS - 1}")
         check_wrong_at_most(self.wrong_at_most)
+
+
+def make_options(
+    *,
+    coverage: float | None = None,
+    each_class: bool = False,
+    each_group: str | None = None,
+    robust: bool = False,
+    **given: Any,
+) -> TrainOptions:
+    """From keywords of `seehear.train`; `given` are fields of TrainOptions. Raises UsageError."""
+    promise = to_promise(coverage, each_class=each_class, each_group=each_group)
+    return TrainOptions(promise=promise, robust=robust or None, **given)
 
 
 def to_promise(coverage: float | None, *, each_class: bool, each_group: str | None) -> Promise | None:

@@ -150,7 +150,7 @@ def _train(project: Project, job: Job, place: JobPlace, writer: ProgressWriter) 
 
 def _write_examples(project: Project, job: Job, place: JobPlace) -> None:
     """Write down what the job learns from, and hold out examples whose part is undecided."""
-    parts = choose_parts(project, job.options.get("wrong_at_most"))
+    parts = choose_parts(project, job.options)
     chosen = read_training_examples(project)
     before = {each.id: each.part for each in chosen}
     with project.database.writing() as connection:

@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from seehear.projects.project import Project
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
-OPTIONS = ("minutes", "steps", "seed", "wrong_at_most", "start", "device")  # keywords of `seehear.train`
+OPTIONS = (  # keywords of `seehear.train`
+    *("minutes", "steps", "seed", "wrong_at_most", "start", "device"),
+    *("coverage", "each_class", "each_group", "fair", "robust"),
+)
 AT_ONCE = "trainings_at_once"  # a setting: how many jobs of all projects of a home may run together
 MOST_WAITING = 20
 LOOK_S = 0.1  # somebody may just be looking whether the lock is held
@@ -299,10 +302,9 @@ def _select() -> sa.Select[Any]:
 
 
 def _check_options(options: Mapping[str, Any]) -> None:
-    from seehear.planning.options import TrainOptions
+    from seehear.planning.options import make_options
 
-    known = {name: value for name, value in options.items() if name != "device"}
-    TrainOptions(**{name: known.get(name) for name in ("minutes", "steps", "seed", "wrong_at_most", "start")})
+    make_options(**{name: value for name, value in options.items() if name != "device"})
 
 
 def _start(project: Path, place: JobPlace) -> subprocess.Popen[bytes] | None:

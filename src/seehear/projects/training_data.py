@@ -46,7 +46,7 @@ def plan_training(project: Project, options: Mapping[str, Any], listen: Listener
     """
     from seehear import api
 
-    parts = choose_parts(project, options.get("wrong_at_most"))
+    parts = choose_parts(project, options)
     examples = read_training_examples(project)
     with temporary_folder() as folder:
         write_table(project, examples, parts, folder / "examples.csv")
@@ -64,11 +64,14 @@ def read_training_examples(project: Project) -> Sequence[Example]:
     return chosen
 
 
-def choose_parts(project: Project, wrong_at_most: float | None) -> dict[int, str]:
+def choose_parts(project: Project, options: Mapping[str, Any]) -> dict[int, str]:
     """The part, train or val, of each example with an answer whose part is undecided.
 
-    So many join the held-out examples that they are the usual share of all, of each class. Examples of one group, such
-    as a patient, or of one file stay on one side. If all are in the part train, some of them are held out.
+    So many join the held-out examples that they are the usual share of all, of each class, or what the options
+    promise needs. Examples of one group, such as a patient, or of one file stay on one side. If all are in the part
+    train, some of them are held out.
+
+    options   keywords of `seehear.train`
     """
     examples = [each for each in project.examples(Query(answered=True), limit=None) if each.part != "test"]
     undecided = [each for each in examples if not each.part]
@@ -77,7 +80,7 @@ def choose_parts(project: Project, wrong_at_most: float | None) -> dict[int, str
     open_ids = {each.id for each in undecided}
     decided = [each for each in examples if each.id not in open_ids]
     followed = _follow(undecided, decided)
-    return followed | _hold_out(project, [e for e in undecided if e.id not in followed], examples, wrong_at_most)
+    return followed | _hold_out(project, [e for e in undecided if e.id not in followed], examples, options)
 
 
 def write_table(
@@ -149,8 +152,9 @@ def _ties(example: Example) -> list[str]:
 
 
 def _hold_out(
-    project: Project, undecided: Sequence[Example], every: Sequence[Example], wrong_at_most: float | None
+    project: Project, undecided: Sequence[Example], every: Sequence[Example], options: Mapping[str, Any]
 ) -> dict[int, str]:
+    from seehear.planning.options import make_options
     from seehear.planning.plan import choose_held_out_share
     from seehear.table import split
 
@@ -158,7 +162,8 @@ def _hold_out(
     if column is None or not undecided:
         return {}
     cells = [each.answers[column.heading] for each in every]
-    wanted = round(choose_held_out_share(cells, column.kind, wrong_at_most) * len(every))
+    chosen = make_options(**{name: value for name, value in options.items() if name != "device"})
+    wanted = round(choose_held_out_share(cells, column.kind, chosen.wrong_at_most, chosen.promise) * len(every))
     share = min(MOST_HELD_OUT, (wanted - sum(each.part == VAL for each in every)) / len(undecided))
     if share <= 0:
         return dict.fromkeys((each.id for each in undecided), TRAIN)
