@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,6 +36,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+    if "seehear.projects.database" in sys.modules:
+        from migrated import migrate
+
+        pytest.MonkeyPatch().setattr("seehear.projects.database._migrate", migrate)
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -28,9 +29,10 @@ CELL = '[{"label": "red cell", "xyxy": [1, 2, 30, 40]}, {"label": "white cell", 
 PICTURES = 10
 
 
-@pytest.fixture
-def served(home: Path) -> Iterator[TestClient]:
-    """A server with a project of ten pictures, of which the first has two boxes, and nothing is in the second."""
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a project of ten pictures, of which the first has two boxes, and nothing is in the second."""
+    home = tmp_path_factory.mktemp("begun")
     with client(projects=home) as opened:
         opened.post("/new", data={"name": "Smears", "answer": "boxes", "senses": "image"})
         files = [("file", (f"{i}.png", picture_file(i / PICTURES, (48, 64)))) for i in range(PICTURES)]
@@ -38,6 +40,13 @@ def served(home: Path) -> Iterator[TestClient]:
         with Project.open("smears", home=home) as project:
             project.label([1], CELL)
             project.label([2], "[]")
+    return home
+
+
+@pytest.fixture
+def served(begun: Path, home: Path) -> Iterator[TestClient]:
+    shutil.copytree(begun, home)
+    with client(projects=home) as opened:
         yield opened
 
 

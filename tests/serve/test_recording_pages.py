@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,14 +24,22 @@ from serving import burst_file, client, picture_file, sound_file
 ADDRESS = "/p/birds/teach/1"
 
 
-@pytest.fixture
-def served(home: Path) -> Iterator[TestClient]:
-    """A project of two kinds with one recording of four seconds, which is in none of them."""
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a project of two kinds with one recording of four seconds, which is in none of them. To be copied."""
+    home = tmp_path_factory.mktemp("begun")
     with client(projects=home) as opened:
         opened.post("/new", data={"name": "Birds", "answer": "label", "senses": "audio"})
         for kind in ("wren", "robin"):
             opened.post("/p/birds/teach/kind", data={"name": kind})
         opened.post("/p/birds/teach/files", files={"file": ("pond.wav", sound_file(0.5, seconds=4))})
+    return home
+
+
+@pytest.fixture
+def served(begun: Path, home: Path) -> Iterator[TestClient]:
+    shutil.copytree(begun, home)
+    with client(projects=home) as opened:
         yield opened
 
 
@@ -200,9 +209,11 @@ def test_labels_are_not_proposed_as_words(served: TestClient) -> None:
     assert "there is no version yet" in read_html(served.get(f"{ADDRESS}/proposal").text).text
 
 
-@pytest.fixture
-def proposing(home: Path) -> Iterator[TestClient]:
-    """A version that tells bright from dark sounds, and a recording with bursts of sound at 1, 5 and 70 seconds."""
+@pytest.fixture(scope="module")
+def able(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a version that tells bright from dark sounds, and a recording with bursts of sound at 1, 5 and 70
+    seconds. To be copied."""
+    home = tmp_path_factory.mktemp("able")
     with client(projects=home) as opened:
         opened.post("/new", data={"name": "Birds", "answer": "label", "senses": "audio"})
         for kind in ("bright", "dark"):
@@ -212,6 +223,13 @@ def proposing(home: Path) -> Iterator[TestClient]:
         with Project.open("birds", home=home) as project:
             add_version(project, 1, tiny.bundle("audio"), {"coverage": 0.9, "accepted_error": 0.04})
             project.versions.promote(1)
+    return home
+
+
+@pytest.fixture
+def proposing(able: Path, home: Path) -> Iterator[TestClient]:
+    shutil.copytree(able, home)
+    with client(projects=home) as opened:
         yield opened
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,17 +26,25 @@ from serving import client, picture_file
 HERE = "/p/boards/teach/similar"
 
 
-@pytest.fixture
-def served(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """A server with one bright picture (1) with an answer and four without: 2 is dark, 5 the brightest."""
-    sense = ["image"]
-    encoders = {name: VersionEncoder(Recogniser(tiny.bundle(name)), "1" * 64) for name in ("image", "audio")}
-    monkeypatch.setattr(finding, "_find_encoder", lambda *_: encoders[sense[0]])
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one bright picture (1) with an answer and four without: 2 is dark, 5 the brightest. To be copied."""
+    home = tmp_path_factory.mktemp("begun")
     with client(projects=home) as opened:
         opened.post("/new", data={"name": "Boards", "answer": "label", "senses": "image"})
         opened.post("/p/boards/teach/kind", data={"name": "bright"})
         send(opened, "bright", 0.9)
         send(opened, "", 0.1, 0.5, 0.8, 0.95)
+    return home
+
+
+@pytest.fixture
+def served(begun: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    sense = ["image"]
+    encoders = {name: VersionEncoder(Recogniser(tiny.bundle(name)), "1" * 64) for name in ("image", "audio")}
+    monkeypatch.setattr(finding, "_find_encoder", lambda *_: encoders[sense[0]])
+    shutil.copytree(begun, home)
+    with client(projects=home) as opened:
         opened.sense = sense  # type: ignore[attr-defined]
         yield opened
 

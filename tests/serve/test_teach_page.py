@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,15 +17,23 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 LEVELS = {"dark": (0.1, 0.2), "bright": (0.8, 0.9)}
 
 
-@pytest.fixture
-def served(home: Path) -> Iterator[TestClient]:
-    """A server with a project of two kinds with two pictures each."""
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a project of two kinds with two pictures each, to be copied."""
+    home = tmp_path_factory.mktemp("begun")
     with client(projects=home) as opened:
         post(opened, "/new", name="Boards", answer="label", senses="image")
         for kind, levels in LEVELS.items():
             post(opened, "/p/boards/teach/kind", name=kind)
             files = [("file", (f"{kind}-{level}.png", picture_file(level))) for level in levels]
             assert opened.post("/p/boards/teach/files", data={"put": kind}, files=files).status_code == 200
+    return home
+
+
+@pytest.fixture
+def served(begun: Path, home: Path) -> Iterator[TestClient]:
+    shutil.copytree(begun, home)
+    with client(projects=home) as opened:
         yield opened
 
 

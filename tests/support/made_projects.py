@@ -22,7 +22,7 @@ from seehear.runtime.bundle import Bundle, write_bundle
 
 @cache
 def _template() -> Path:
-    """A home with an empty project, made once: its migrations take most of the time."""
+    """A home with an empty project, made once."""
     home = Path(mkdtemp(prefix="project-template-"))
     Project.create("Boards", answer="label", home=home, who="anna").close()
     return home / "boards"
