@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from seehear import api
@@ -82,13 +83,14 @@ def test_steps_fine_tune_and_the_better_weights_are_kept(
     start: Start, colours: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[float] = []
-    compute_loss = selection.compute_loss
+    compute_losses = selection.compute_losses
 
-    def record(*args: Any) -> float:
-        seen.append(compute_loss(*args))
-        return seen[-1]
+    def record(*args: Any) -> NDArray[np.float64]:
+        losses = compute_losses(*args)
+        seen.append(float(losses.mean()))
+        return losses
 
-    monkeypatch.setattr(selection, "compute_loss", record)
+    monkeypatch.setattr(selection, "compute_losses", record)
     events: list[Event] = []
     planned = api.plan(colours, start=NAME, steps=3)
     assert Recipe.from_json(planned.to_json()) == planned
@@ -96,7 +98,7 @@ def test_steps_fine_tune_and_the_better_weights_are_kept(
     assert (model.recipe.starts, model.recipe.training.steps) == ({"image": NAME}, 3)
     before, mean, after = seen
     kept = {before: "did not help", mean: "the mean of the weights", after: "fine-tuning lowered the loss"}
-    assert kept[min(seen)] in said(events)
+    assert kept[min(seen)] in said(events) or "may be chance" in said(events)
 
 
 def test_auto_starts_from_an_installed_encoder_if_time_allows(start: Start, colours: Path) -> None:

@@ -236,7 +236,7 @@ def test_with_cross_fitting_each_network_has_a_student(
     seen: list[Any] = []
     silent = {name: torch.zeros_like(tensor) for name, tensor in network_of(split).head.state_dict().items()}
     monkeypatch.setattr(unlabelled, "fit", train_by(partial(copy_head, head=silent), seen))
-    monkeypatch.setattr(unlabelled, "compute_loss", lambda network, *_: sum_head(network))
+    monkeypatch.setattr(unlabelled, "compute_losses", lambda network, *_: np.array([sum_head(network)]))
     fitted = fitted_of(split, network_of(split), network_of(split))
     folder = noise_of(tmp_path / "more", 2)
     for row in split.train_rows[:2]:

@@ -136,6 +136,9 @@ class FineTuning:
     def _fit(
         self, fitted: Network, rows: NDArray[np.int64], clock: Clock, saved: Path
     ) -> tuple[Network, TrainingProgress]:
+        unchanged = TrainingProgress(allowed_s=clock.seconds)
+        if clock.fraction_done(unchanged) >= clock.until and not saved.exists():
+            return fitted, unchanged  # making an optimiser would import torch's compiler, which takes two seconds
         validation, train = Validation(self.split, clock.seconds, self.listen), self.split.train
         rows = rows[balance(train, rows)]
         return fit(deepcopy(fitted), train, rows, clock, validation=validation, saved=saved, listen=self.listen)

@@ -31,7 +31,7 @@ from seehear.learn.data.joined import JoinedExamples
 from seehear.learn.data.split import DataSplit
 from seehear.learn.loop.checkpoint import TrainingProgress, number_checkpoint
 from seehear.learn.loop.fit import Clock, fit
-from seehear.learn.loop.selection import average_weights, compute_loss
+from seehear.learn.loop.selection import average_weights, compute_losses
 from seehear.learn.loop.validation import Validation, measure_network
 from seehear.learn.model.network import Network
 from seehear.learn.outputs import compute_scored_outputs
@@ -112,7 +112,7 @@ class SelfTraining:
         taught = [self._teach(member, clock, number) for number, member in enumerate(teacher.members)]
         student = average_weights([each.network for each in taught])
         split = self.split
-        before, after = (compute_loss(each, split.val, split.val_rows) for each in (teacher.network, student))
+        before, after = (compute_losses(each, split.val, split.val_rows).mean() for each in (teacher.network, student))
         metric, value = self._measure(teacher.network)
         use = UnlabelledUse(
             examples=len(np.unique(np.concatenate([each.learned for each in taught]))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Literal, NamedTuple
@@ -15,6 +16,7 @@ from seehear.learn.data.cache import DatasetCache
 from seehear.learn.model.network import Network
 
 BATCH = 64  # at most
+KEPT = "the encoder keeps its pretrained weights, with the head fitted to it"
 
 Weights = Literal["before", "mean", "after"]
 WEIGHTS: tuple[Weights, ...] = ("before", "mean", "after")
@@ -30,13 +32,21 @@ class Selected(NamedTuple):
 def choose_weights(
     before: Network, after: Network, dataset: DatasetCache, rows: NDArray[np.int64], listen: Listener
 ) -> Selected:
-    """Those before or after fine-tuning, or the mean of both, whichever has the lowest loss on these rows."""
+    """Those before or after fine-tuning, or the mean of both, whichever has the lowest loss on these rows.
+
+    Fine-tuning has to lower the loss by more than the standard error of the difference: on a few examples of a single
+    speaker, a smaller one is chance.
+    """
     networks = {each: take_weights(each, before, after) for each in WEIGHTS}
-    losses = {each: compute_loss(network, dataset, rows) for each, network in networks.items()}
-    best = min(losses, key=lambda each: losses[each])
-    change = f"the loss on held-out examples from {losses['before']:.3g} to {losses[best]:.3g}"
+    losses = {each: compute_losses(network, dataset, rows) for each, network in networks.items()}
+    best = min(losses, key=lambda each: losses[each].mean())
+    gains = losses["before"] - losses[best]
+    change = f"the loss on held-out examples from {losses['before'].mean():.3g} to {losses[best].mean():.3g}"
     if best == "before":
-        listen(Notice("fine-tuning did not help: the encoder keeps its pretrained weights, with the head fitted to it"))
+        listen(Notice(f"fine-tuning did not help: {KEPT}"))
+    elif gains.mean() <= (error := gains.std(ddof=1) / math.sqrt(len(gains))):
+        best = "before"
+        listen(Notice(f"fine-tuning changed {change}, which may be chance (standard error {error:.2g}): {KEPT}"))
     elif best == "mean":
         listen(Notice(f"fine-tuning lowered {change}, using the mean of the weights before and after"))
     else:
@@ -55,15 +65,15 @@ def take_weights(chosen: Weights, before: Network, after: Network) -> Network:
 
 
 @torch.no_grad()
-def compute_loss(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> float:
-    """The mean loss of the network on these rows, with all their senses."""
+def compute_losses(network: Network, dataset: DatasetCache, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The loss of the network on each of these rows (n,), in any order, with all their senses."""
     network.eval()
-    device, total = next(network.parameters()).device, 0.0
+    device, losses = next(network.parameters()).device, []
     for chosen in dataset.split_rows(rows, BATCH):
         batch = dataset.batch(chosen).to(device)
         raw = network.apply_head(network.encode(batch.inputs), batch.present)
-        total += float(network.loss(raw, batch.target).sum())
-    return total / len(rows)
+        losses.append(network.loss(raw, batch.target).double().cpu().numpy())
+    return np.concatenate(losses)
 
 
 @torch.no_grad()
