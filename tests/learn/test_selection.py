@@ -30,5 +30,6 @@ def test_fine_tuned_weights_are_kept_if_their_loss_is_clearly_lower(
     nothing: Any = None
     heard: list[Event] = []
     found = choose_weights(nothing, nothing, nothing, nothing, heard.append)
-    assert (found.weights, found.network) == (chosen, chosen)
+    kept: Any = found.network
+    assert (found.weights, kept) == (chosen, chosen)
     assert told in str(heard[-1])
