@@ -269,6 +269,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     each_group: str | None = None,
     fair: str | None = None,
     robust: bool = False,
+    tries: int | None = None,
     cache: Path | None = None,
     on: str | None = None,
     workers: int | None = None,
@@ -285,6 +286,7 @@ def train(  # noqa: PLR0913 - one argument for each option
     coverage    give every answer a prediction set, as `predict` does on request, with each_class or each_group
     fair        a column of the table, such as site or speaker, whose groups weigh the same, however small
     robust      also learn from inputs distorted as other devices and surroundings would; the card says what that cost
+    tries       so many recipes share the time; the best is kept, and measured on examples that the choice never saw
     cache       where decoded examples and checkpoints are kept until the model is written; beside `out` by default
     on          "ray" to train in several processes of this machine, or ray://HOST:PORT to train on a cluster, with so
                 many `workers`, one for each core unless given
@@ -296,9 +298,8 @@ def train(  # noqa: PLR0913 - one argument for each option
 
     # fmt: off
     options = make_options(
-        minutes=minutes, steps=steps, seed=seed, wrong_at_most=wrong_at_most, fair=fair, robust=robust,
-        coverage=coverage, each_class=each_class, each_group=each_group, start=None if start is None else str(start),
-        text=text,
+        minutes=minutes, steps=steps, seed=seed, wrong_at_most=wrong_at_most, fair=fair, robust=robust, tries=tries,
+        coverage=coverage, each_class=each_class, each_group=each_group, start=start and str(start), text=text,
     )
     # fmt: on
     request = TrainingRequest(data, out, val, unlabelled, recipe, start, device, resume, answer, senses, cache, options)

@@ -1,4 +1,4 @@
-"""What choices in training changed, as measured: another start, unlabelled examples, equal groups, robustness."""
+"""What choices in training changed, as measured: another start, another recipe, unlabelled examples, and the like."""
 
 from __future__ import annotations
 
@@ -101,3 +101,41 @@ class Robustness(Effect):
             f"{format_count(self.examples, 'held-out example')} was {self.clean[0]:.3g} and {self.clean[1]:.3g}, and "
             f"under corruptions like those of stress tests {self.corrupted[0]:.3g} and {self.corrupted[1]:.3g}"
         )
+
+
+class Try(Effect):
+    """A recipe that was tried.
+
+    network   its encoders, and what they started from
+    strength  of augmentation, by sense
+    value     its metric on the examples that the choice was made on; None if it has none, or if its training failed
+    """
+
+    network: str
+    strength: dict[str, float] = Field(max_length=8)
+    learning_rate: float
+    value: float | None
+
+    def __str__(self) -> str:
+        strengths = " and ".join(f"{each:g}" for each in self.strength.values())
+        return f"{self.network}; augmentation {strengths}, learning rate {self.learning_rate:g}"
+
+
+class Tries(Effect):
+    """The recipes that were tried, and which of them was kept: the best on examples that nothing else was measured on.
+
+    examples   of the choice
+    """
+
+    metric: str
+    examples: int = Field(ge=1)
+    tried: tuple[Try, ...] = Field(min_length=1, max_length=1000)
+    kept: int = Field(ge=0)
+
+    def __str__(self) -> str:
+        best = self.tried[self.kept].value
+        value = (
+            "" if best is None else f": its {self.metric} there is {best:.3g}, which is flattering, as it was chosen"
+        )
+        examples = format_count(self.examples, "other example")
+        return f"it is the best of {format_count(len(self.tried), 'recipe')} on {examples}{value}"

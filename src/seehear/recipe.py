@@ -13,7 +13,7 @@ from seehear.amounts import format_count, format_duration
 from seehear.answers import ANSWERS
 from seehear.answers.items import NEVER
 from seehear.answers.selective import DEFAULT_RISK, GROWTHS
-from seehear.effects import Comparison, Fairness, Robustness, UnlabelledUse
+from seehear.effects import Comparison, Fairness, Robustness, Tries, UnlabelledUse
 from seehear.errors import DataError
 from seehear.senses import SENSES
 
@@ -239,6 +239,7 @@ class Recipe(Frozen):
     unlabelled: UnlabelledUse | None = None
     fairness: Fairness | None = None
     robustness: Robustness | None = None
+    tries: Tries | None = None
     provenance: Provenance | None = None
 
     @field_validator("format", mode="before")

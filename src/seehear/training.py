@@ -15,8 +15,9 @@ from seehear.learn.distributed import Workers, join_workers
 from seehear.learn.loop.machine import choose_device
 from seehear.learn.loop.team import help_train, leading
 from seehear.learn.model.pretrained import read_pretrained
-from seehear.learn.recipe_choice import choose_recipe
-from seehear.learn.run_directory import open_run_directory, read_recipe
+from seehear.learn.recipe_choice import choose_recipe, choose_recipes
+from seehear.learn.run_directory import open_run_directory, read_recipe, read_tried
+from seehear.learn.tries import IN_TURN, Trial, TriesRunner, share_minutes, train_tries
 from seehear.planning.inspection import find_unreadable_answers
 from seehear.planning.options import TrainOptions
 from seehear.recipe import Recipe
@@ -42,18 +43,24 @@ class TrainingRequest:
     options: TrainOptions
 
 
-def train_here(request: TrainingRequest, listen: Listener) -> tuple[Bundle, tuple[RowProblem, ...]]:
+def train_here(
+    request: TrainingRequest, listen: Listener, runner: TriesRunner = IN_TURN
+) -> tuple[Bundle, tuple[RowProblem, ...]]:
     """Train, and write the model file -> the bundle, and the rows that could not be used.
 
     Of processes that train together, the first does all this, and shares the training steps with the others.
+
+    runner   runs the tries, if there are any
     """
     with join_workers() as workers:
         if workers.helps:
             return help_train(workers, choose_device(request.device)), ()
-        return _lead(workers, request, listen)
+        return _lead(workers, request, runner, listen)
 
 
-def _lead(workers: Workers, request: TrainingRequest, listen: Listener) -> tuple[Bundle, tuple[RowProblem, ...]]:
+def _lead(
+    workers: Workers, request: TrainingRequest, runner: TriesRunner, listen: Listener
+) -> tuple[Bundle, tuple[RowProblem, ...]]:
     data, out, recipe = request.data, request.out, request.recipe
     with leading(workers) as made:
         model = read_pretrained(request.start, recipe)
@@ -63,11 +70,17 @@ def _lead(workers: Workers, request: TrainingRequest, listen: Listener) -> tuple
             given = open_training_data(
                 data, request.val, request.unlabelled, request.answer, request.senses, run, listen
             )
-            told = read_recipe(run)
+            told, begun = read_recipe(run), read_tried(run, options.tries)
             if told is None:  # a resumed run has been checked
                 report_findings(given, listen)
-            chosen = choose_recipe(recipe, told, model, given.examples, options, place, listen)
-            bundle, problems = train_best(given, chosen, start=model, run=run, device=place, listen=listen)
+            if options.tries is None:
+                chosen = choose_recipe(recipe, told, model, given.examples, options, place, listen)
+                bundle, problems = train_best(given, chosen, start=model, run=run, device=place, listen=listen)
+            else:
+                options = share_minutes(options, options.tries, runner.at_once)
+                recipes = choose_recipes(recipe, begun, model, given.examples, options, place, listen)
+                trial = Trial(given, recipes, model, run, request.device)
+                bundle, problems = train_tries(trial, runner.run, listen)
             if out is not None:
                 write_bundle(Path(out), bundle)
         made.append(bundle)

@@ -14,6 +14,7 @@ import pytest
 
 import seehear
 from colours import write_colours
+from seehear.run_files import MANIFEST
 from subprocesses import source_environment
 
 pytest.importorskip("ray")
@@ -104,6 +105,24 @@ def test_a_worker_that_is_killed_is_replaced(model: Path, tmp_path: Path) -> Non
     done = _finish(process)
     assert done.returncode == 0, done.stderr
     assert seehear.load(out).recipe.kind == "label"
+
+
+def test_recipes_are_tried_side_by_side_and_one_that_is_killed_is_tried_again(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tried.seehear"
+    arguments = ("--tries", "3", "--steps", "40", "--start", "none", "--on", "ray", "--workers", "2")
+    process = _start(tmp_path, "train", model.parent / "colours", "-o", out, *arguments)
+    begun = Path(f"{out}.run/try-1/run", MANIFEST)
+    while process.poll() is None and not begun.exists():
+        time.sleep(0.2)
+    workers = _find_workers("_try", process.pid)
+    assert len(workers) == 2
+    os.kill(workers[-1], signal.SIGKILL)
+    done = _finish(process)
+    assert done.returncode == 0, done.stderr
+    assert "recipe 3 of 3" in done.stderr
+    tries = seehear.load(out).recipe.tries
+    assert tries is not None and len(tries.tried) == 3 and all(each.value is not None for each in tries.tried)
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "cache", "tried.seehear"}
 
 
 @pytest.mark.parametrize("parts", ["jsonl", "parquet"])

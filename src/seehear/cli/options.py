@@ -238,6 +238,15 @@ Robust = Annotated[
         "that cost on inputs as they are.",
     ),
 ]
+Tries = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Try N recipes, which differ in size, augmentation and learning rate, and keep the one that is best on "
+        "held-out examples. The results are on others. All share the minutes; unless given, each takes as long as a "
+        "usual training.",
+    ),
+]
 Start = Annotated[
     str | None,
     typer.Option(

@@ -43,6 +43,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
     each_group: options.EachGroup = None,
     fair: options.Fair = None,
     robust: options.Robust = False,
+    tries: options.Tries = None,
     cache: options.Cache = None,
     on: options.On = None,
     workers: options.Workers = None,
@@ -64,7 +65,7 @@ def train(  # noqa: PLR0913 - each flag is an argument
         recipe=recipe and options.require_existing(recipe), start=options.require_existing_start(start),
         senses=options.split_names(senses), text=options.read_lines(text), coverage=coverage,
         each_class=each_class or None, each_group=each_group, fair=fair, robust=robust or None, cache=cache,
-        on=on, workers=workers, gpus_per_worker=gpus_per_worker,
+        tries=tries, on=on, workers=workers, gpus_per_worker=gpus_per_worker,
     )
     # fmt: on
     with Display() as display:

@@ -49,15 +49,17 @@ def follow(ray: Any, work: Callable[..., Any], *arguments: Any, listen: Listener
                     raise message
                 listen(message)
         return ray.get(running)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, SeehearError):
-            raise error.cause from None
-        raise _give_up(error, hint) from None
     except ray.exceptions.RayError as error:
-        raise _give_up(error, hint) from None
+        raise get_cause(error) or _give_up(error, hint) from None
     finally:
         ray.cancel(running, force=True)
         said.close()
+
+
+def get_cause(error: Exception) -> SeehearError | None:
+    """Our error that ended a function on the cluster, if it was one."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, SeehearError) else None
 
 
 def _give_up(error: Exception, hint: str) -> ClusterError:

@@ -10,6 +10,7 @@ from typing import Any
 
 from seehear.cluster.connection import check_address, check_workers, connect, cores, share_of_core
 from seehear.cluster.following import Said, follow
+from seehear.cluster.tries import MOST_FAILURES, run_tries
 from seehear.errors import SeehearError, UsageError
 from seehear.events import Listener
 from seehear.files import check_writable, write_atomically
@@ -21,7 +22,6 @@ from seehear.runtime.bundle import Bundle, read_bundle
 from seehear.table import RowProblem
 from seehear.training import TrainingRequest, train_here
 
-MOST_FAILURES = 20  # times that workers are replaced, before a training is given up
 PROBLEMS = "problems.json"
 RESUME = "repeat the command with --resume to continue from the last checkpoint"
 
@@ -32,8 +32,8 @@ def train_on_ray(
     """Train, and write the model file -> the bundle, and the rows that could not be used.
 
     on               "ray" for this machine, or the address of a cluster
-    workers          processes that train; unless given, one for each core of the cluster, or for each GPU that is asked
-                     for
+    workers          processes that train together, or that try recipes side by side; unless given, one for each core
+                     of the cluster, or for each GPU that is asked for
     gpus_per_worker  0 to train on CPUs
 
     Data, model file and run directory must be reachable by the same names on every machine. Raises ClusterError if
@@ -44,9 +44,12 @@ def train_on_ray(
         with connect(on) as ray:
             if not request.resume and (folder := name_run_directory(request.out, request.cache)) is not None:
                 discard_run(folder)  # whatever is there later is of this run
+            tries = request.options.tries
             number = workers or _count_workers(ray, gpus_per_worker)
+            number = number if tries is None else min(number, tries)
             resources = number, share_of_core(number, ray), gpus_per_worker
-            problems = follow(ray, _run, request, resources, listen=listen, hint=RESUME)
+            run = _run if tries is None else run_tries
+            problems = follow(ray, run, request, resources, listen=listen, hint=RESUME)
     finally:
         delete(_storage(request))  # here, as an error ends the process that made it
     return read_bundle(Path(str(request.out))), problems

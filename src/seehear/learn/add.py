@@ -27,6 +27,7 @@ from seehear.learn.kept_features import (
     ClassExamples,
     ExtensibleHead,
     KeptFeatures,
+    load_features,
     read_examples,
     supports_new_classes,
 )
@@ -112,12 +113,7 @@ def _load(bundle: Bundle) -> tuple[Network, Any, KeptFeatures]:
         raise UsageError(f"the model file has no {FEATURES}, so no class can be added", hint="train the model again")
     network = create_network(recipe, torch.device("cpu"))
     Pretrained(recipe, bundle.weights, "the model").load_into(network)
-    head: Any = network.eval().head
-    if not isinstance(head, ExtensibleHead):
-        raise TypeError(f"{type(head).__name__} cannot take more classes")
-    width: Any = head.classify.in_features
-    classes = require_extension(ANSWERS[recipe.kind]).names(recipe.answer)
-    return network, head, KeptFeatures.from_safetensors(bundle.features, width, len(classes))
+    return network, network.eval().head, load_features(bundle.features, network)
 
 
 def _decode(table: Table, recipe: Recipe, folder: Path, listen: Listener) -> tuple[DatasetCache, Recipe]:

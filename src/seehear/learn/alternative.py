@@ -33,6 +33,7 @@ from seehear.learn.provenance import EffortMeter, describe_origin
 from seehear.learn.run_directory import START_ANEW, record_start
 from seehear.learn.train import Learned, PreparedTraining, prepare, train
 from seehear.learn.unlabelled import check_supported
+from seehear.planning.variants import make_random
 from seehear.recipe import Alternative, Frozen, Recipe
 from seehear.run_files import MANIFEST
 from seehear.runtime.bundle import Bundle
@@ -204,15 +205,6 @@ def _rank(result: Result) -> float:
     if not math.isfinite(result.value):
         return -math.inf
     return result.value if result.headline.higher_is_better else -result.value
-
-
-def make_random(recipe: Recipe, alternative: Alternative) -> Recipe:
-    """The recipe of the alternative."""
-    training = recipe.training.model_copy(
-        update={"batch": alternative.batch, "learning_rate": alternative.learning_rate, "folds": 0}
-    )
-    network = {"senses": alternative.senses, "width": alternative.width, "starts": {}}
-    return recipe.model_copy(update={**network, "training": training})
 
 
 def _read_choice(run: Path) -> Choice | None:

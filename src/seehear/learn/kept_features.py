@@ -5,7 +5,7 @@ The examples themselves are not stored. docs/reference/model-file.md says what f
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import safetensors.torch
@@ -105,6 +105,16 @@ def supports_new_classes(recipe: Recipe) -> bool:
     """Whether classes can be added: the recogniser has one sense and gives each example one of several classes."""
     extension = ANSWERS[recipe.kind].extension
     return len(recipe.senses) == 1 and extension is not None and extension.supports(recipe.answer)
+
+
+def load_features(content: bytes, network: Network) -> KeptFeatures:
+    """The features stored with a network that supports new classes. Raises BundleError if they do not fit."""
+    head: Any = network.head
+    if not isinstance(head, ExtensibleHead):
+        raise TypeError(f"{type(head).__name__} cannot take more classes")
+    width: Any = head.classify.in_features
+    names = require_extension(ANSWERS[network.recipe.kind]).names(network.recipe.answer)
+    return KeptFeatures.from_safetensors(content, width, len(names))
 
 
 def keep_features(network: Network, split: DataSplit, encoded: EncodedExamples) -> bytes:

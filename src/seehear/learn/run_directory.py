@@ -28,13 +28,17 @@ START_ANEW = "train without --resume to start over"
 
 
 class RunStart(Frozen):
-    """The recipe of a run, and fingerprints of its examples of all kinds and of the model it started from."""
+    """The recipe of a run, and fingerprints of its examples of all kinds and of the model it started from.
+
+    tried   the recipes that it tries; () if there is only one
+    """
 
     recipe: Recipe
     examples: str
     val: str | None
     start: str | None = None
     unlabelled: str | None = None
+    tried: tuple[Recipe, ...] = ()
 
 
 def name_run_directory(out: str | Path | None, cache: Path | None) -> Path | None:
@@ -88,7 +92,13 @@ def open_run_directory(out: str | Path | None, cache: Path | None, *, resume: bo
         yield temporary
 
 
-def record_start(folder: Path, recipe: Recipe, data: TrainingData, start: Pretrained | None = None) -> None:
+def record_start(
+    folder: Path,
+    recipe: Recipe,
+    data: TrainingData,
+    start: Pretrained | None = None,
+    tried: tuple[Recipe, ...] = (),
+) -> None:
     """Record what a new run starts with. Raises UsageError if a resumed run started with something else."""
     now = RunStart(
         recipe=recipe,
@@ -96,6 +106,7 @@ def record_start(folder: Path, recipe: Recipe, data: TrainingData, start: Pretra
         val=None if data.val is None else _fingerprint(data.val, folder),
         start=None if start is None else start.fingerprint(),
         unlabelled=None if data.unlabelled is None else _fingerprint(data.unlabelled, folder),
+        tried=tried,
     )
     if not (folder / MANIFEST).exists():
         write_atomically(folder / MANIFEST, now.model_dump_json(indent=2).encode())
@@ -137,6 +148,20 @@ def _format(setting: Any) -> str:
 def read_recipe(folder: Path) -> Recipe | None:
     """The recipe of the run in this directory; None if it has none yet."""
     return _read_start(folder).recipe if (folder / MANIFEST).exists() else None
+
+
+def read_tried(folder: Path, tries: int | None) -> tuple[Recipe, ...]:
+    """The recipes that the run in this directory tries; () if it has none yet, or only one.
+
+    Raises UsageError if it was started with another number of them.
+    """
+    if not (folder / MANIFEST).exists():
+        return ()
+    tried = _read_start(folder).tried
+    if len(tried) != (tries or 0):
+        then = f"with --tries {len(tried)}" if tried else "without --tries"
+        raise UsageError(f"the run started {then}", where=str(folder), hint=f"do the same again, or {START_ANEW}")
+    return tried
 
 
 def _read_start(folder: Path) -> RunStart:

@@ -11,6 +11,7 @@ from seehear.recipe import SEEDS, Promise
 from seehear.runtime.options import check_coverage, check_wrong_at_most
 
 LONGEST_MIN = 60 * 24 * 30
+MOST_TRIES = 1000
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class TrainOptions:
     promise: Promise | None = None  # the coverage of prediction sets that the model is to give
     robust: bool | None = None  # whether inputs are distorted as other devices and surroundings would
     text: Iterable[str] | None = None  # more lines for the language model of transcripts
+    tries: int | None = None  # recipes to try; None for one
 
     def __post_init__(self) -> None:
         if self.minutes is not None and not 0 < self.minutes < LONGEST_MIN:
@@ -37,6 +39,8 @@ class TrainOptions:
             raise UsageError(f"--steps {self.steps}", allowed="1 or more")
         if self.seed is not None and not 0 <= self.seed < SEEDS:
             raise UsageError(f"--seed {self.seed}", allowed=f"0 to {SEEDS - 1}")
+        if self.tries is not None and not 2 <= self.tries <= MOST_TRIES:
+            raise UsageError(f"--tries {self.tries}", allowed=f"2 to {MOST_TRIES}")
         check_wrong_at_most(self.wrong_at_most)
 
 

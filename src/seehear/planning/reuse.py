@@ -58,6 +58,7 @@ def follow_recipe(recipe: Recipe, table: Table, options: TrainOptions) -> Recipe
             "unlabelled": None,
             "fairness": None,
             "robustness": None,
+            "tries": None,
             "provenance": None,
         }
     )

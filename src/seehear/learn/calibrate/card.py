@@ -35,6 +35,7 @@ def render_model_card(recipe: Recipe) -> str:
         *_describe_worst_groups(recipe),
         *_describe_fairness(recipe),
         *_describe_robustness(recipe),
+        *_describe_tries(recipe),
         "## Limits",
         "",
         *[f"- {_by(used)}: {describe_risk(recipe, used)}." for used in recipe.selective],
@@ -102,6 +103,16 @@ def _describe_fairness(recipe: Recipe) -> list[str]:
 
 def _describe_robustness(recipe: Recipe) -> list[str]:
     return [] if recipe.robustness is None else [f"Note that {recipe.robustness}.", ""]
+
+
+def _describe_tries(recipe: Recipe) -> list[str]:
+    if (found := recipe.tries) is None:
+        return []
+    rows = [f"| tried | {found.metric} |", "|---|---|"]
+    for number, each in enumerate(found.tried):
+        value = "–" if each.value is None else f"{each.value:.3g}"
+        rows.append(f"| {each}{' (kept)' if number == found.kept else ''} | {value} |")
+    return [f"Note that {found}. The results above are on examples that the choice never saw.", "", *rows, ""]
 
 
 def _describe_examples(recipe: Recipe) -> list[str]:
