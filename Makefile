@@ -43,7 +43,7 @@ clean:
 
 # 530 MB, for a few of the slow tests alone.
 .venv/ray: .venv/ready
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[ray]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[ray,s3-test]'
 	touch $@
 
 .venv/ready: pyproject.toml constraints.txt
