@@ -1,4 +1,4 @@
-"""Escapes untrusted text, so that output holds no terminal commands and no spreadsheet formulas."""
+"""Escapes untrusted text, so that output holds no terminal commands, spreadsheet formulas or markup."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _SCORE = re.compile(rf"{_NUMBER}(?: [\w°%/.²³]+)?(?: \({_NUMBER} to {_NUMBER}\))?")
 # At the start, and after a semicolon, which separates cells in some countries.
 _FORMULA = re.compile(r"(^|;)(\s*)(?=[=+\-@＝＋－＠\t\r\n|])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")  # of Markdown
 
 
 def escape_unprintable(text: str) -> str:
@@ -33,6 +34,11 @@ def escape_json(source: str) -> str:
 def escape_toml(source: str) -> str:
     """As `escape_json`, for TOML, which has no surrogate pairs."""
     return "".join(_escaped(c, lambda letter: f"\\U{ord(letter):08x}") for c in source)
+
+
+def escape_markdown(text: str) -> str:
+    """One line of Markdown that shows this text, with unprintable characters as escapes."""
+    return _MARKUP.sub(r"\\\1", escape_unprintable(text))
 
 
 class CsvWriter:

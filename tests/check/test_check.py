@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from seehear.check.examined import examine_table
 from seehear.cli import run
 from seehear.datasets import open_labelled, open_training_data
 from seehear.errors import UsageError
+from seehear.escaping import escape_markdown
 from seehear.events import Event, Notice, ignore_events
+from seehear.learn.provenance import hash_data
 
 CATS, DOGS = range(12), range(100, 112)
 
@@ -283,3 +286,23 @@ def test_the_command_line(pets: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert report["findings"][0]["kind"] == "contradicting answers"
     assert report["findings"][0]["concerns"][0]["correction"] == "remove"
     assert report["not_looked_for"]
+
+
+def test_a_data_sheet_has_what_was_found_and_marks_what_people_must_say(pets: Path, tmp_path: Path) -> None:
+    shutil.copy(pets / "cat" / "0.png", pets / "cat" / "again_[x].png")
+    sheet = tmp_path / "pets.md"
+    report = check(pets, sheet=sheet)
+    text = sheet.read_text()
+    assert "- Examples: **25**" in text and "- Examples of each class: **cat 13, dog 12**" in text
+    assert hash_data([open_labelled(pets, None, None, tmp_path / "unpacked")]) in text
+    for finding in report.findings:
+        assert f"{finding.severity}: {escape_markdown(finding.sentence)}" in text
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    assert [each.splitlines()[0] for each in sections if "- [ ]" not in each] == ["Errors, noise and repetitions"]
+    assert "none found" in next(each for each in sections if each.startswith("Personal data"))
+
+
+def test_names_cannot_change_a_data_sheet(pets: Path, tmp_path: Path) -> None:
+    (pets / "cat").rename(pets / "<b>#x")
+    check(pets, sheet=tmp_path / "sheet.md")
+    assert "<b>" not in (tmp_path / "sheet.md").read_text().replace("\\<b\\>", "")

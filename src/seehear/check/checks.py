@@ -20,7 +20,7 @@ from seehear.check.shortcuts import find_shortcuts
 from seehear.datasets import Location, open_labelled
 from seehear.errors import UsageError
 from seehear.events import Listener, Notice, ignore_events
-from seehear.files import check_writable
+from seehear.files import check_writable, write_atomically
 from seehear.folders import temporary_folder
 from seehear.table import Table
 
@@ -51,6 +51,7 @@ def check(  # noqa: PLR0913 - one argument for each option
     deep: bool = False,
     minutes: float | None = None,
     report: str | Path | None = None,
+    sheet: str | Path | None = None,
     fix: str | Path | None = None,
     listen: Listener = ignore_events,
 ) -> CheckReport:
@@ -60,14 +61,16 @@ def check(  # noqa: PLR0913 - one argument for each option
              wrong and to estimate how much more examples would help. Can take as long as training
     minutes  time for training in a deep check; chosen from the data by default
     report   a folder for a page with all findings, with pictures and sounds
+    sheet    where to write a data sheet (Markdown), with blanks for what only people can know
     fix      where to write a corrected table (csv), with the reason in each row that differs; rows that are removed
              go to a second table beside it. The original is never changed
 
     Inputs that cannot be read are findings. Raises DataError if no row can be used, and UsageError for `fix` with an
     archive, because its files are deleted after the check.
     """
-    if fix is not None:
-        check_writable(Path(fix))
+    for written in (fix, sheet):
+        if written is not None:
+            check_writable(Path(written))
     with temporary_folder() as workspace:
         table = open_labelled(data, answer, senses, workspace / "unpacked")
         if fix is not None and table.root.is_relative_to(workspace):
@@ -79,9 +82,18 @@ def check(  # noqa: PLR0913 - one argument for each option
             from seehear.check.page import write_page  # which needs Jinja
 
             write_page(Path(report), table, checked)
+        if sheet is not None:
+            _write_sheet(Path(sheet), str(data), table, checked)
         if fix is not None:
             listen(Notice(str(write_corrected(table, checked, Path(fix)))))
         return checked
+
+
+def _write_sheet(path: Path, data: str, table: Table, checked: CheckReport) -> None:
+    from seehear.check.data_sheet import render_data_sheet
+    from seehear.learn.provenance import hash_data
+
+    write_atomically(path, render_data_sheet(Path(data).name, table, checked, hash_data([table])).encode())
 
 
 def check_table(table: Table, listen: Listener = ignore_events, *, keys: Sequence[str] | None = None) -> CheckReport:

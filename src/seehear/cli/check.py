@@ -11,6 +11,13 @@ from seehear.cli import options
 from seehear.cli.display import Display
 from seehear.escaping import escape_unprintable, to_json_line
 
+Sheet = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Write a data sheet (Markdown): what was found, and blanks for what only people can know."
+    ),
+]
+
 
 def check(  # noqa: PLR0913 - one argument for each flag
     data: options.Data,
@@ -28,6 +35,7 @@ def check(  # noqa: PLR0913 - one argument for each flag
     report: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write an HTML report with the pictures and sounds concerned.")
     ] = None,
+    sheet: Sheet = None,
     fix: Annotated[
         Path | None,
         typer.Option(
@@ -50,7 +58,12 @@ def check(  # noqa: PLR0913 - one argument for each flag
             listen=display,
             deep=deep,
             **options.drop_unset(
-                minutes=minutes, report=report, fix=fix, answer=answer, senses=options.split_names(senses)
+                minutes=minutes,
+                report=report,
+                sheet=sheet,
+                fix=fix,
+                answer=answer,
+                senses=options.split_names(senses),
             ),
         )
         if report is not None:

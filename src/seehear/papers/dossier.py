@@ -13,7 +13,7 @@ from typing import Any
 
 import seehear
 from seehear.audit import LogCheck
-from seehear.escaping import escape_unprintable
+from seehear.escaping import escape_markdown
 from seehear.files import write_atomically
 from seehear.measure.evaluate import Evaluation
 from seehear.papers.facts import (
@@ -32,7 +32,6 @@ from seehear.results.report.embedding import make_environment
 from seehear.runtime.bundle import Bundle
 
 MARKDOWN, PAGE = "dossier.md", "dossier.html"
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|])")
 
 
 def write_dossier(
@@ -99,14 +98,10 @@ def render_page(facts: dict[str, Any]) -> str:
 
 def _render(template: str, facts: dict[str, Any], *, escaped: bool) -> str:
     environment = make_environment("seehear.papers", escaped=escaped)
-    environment.filters["plain"] = _escape_markdown
+    environment.filters["plain"] = lambda value: escape_markdown(str(value))
     environment.filters["quoted"] = lambda text: "\n".join(f"    {line}" for line in text.split("\n"))
     forms = {name: environment.get_template(f"{name}.jinja").module for name in ("markdown", "html")}
     return environment.get_template(template).render(**facts, **forms)
-
-
-def _escape_markdown(text: Any) -> str:
-    return _SPECIAL.sub(r"\\\1", escape_unprintable(str(text)))
 
 
 def _describe_log(log: LogCheck) -> list[Fact]:
