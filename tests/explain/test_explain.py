@@ -73,13 +73,13 @@ def test_random_weights_give_another_map(marked: Recogniser) -> None:
     shown = np.asarray(cues.picture((28, 30)))
     learned = marked.explain(shown, of="marked").heat["image"].cells
     other_noise = marked.explain(np.asarray(cues.picture((28, 30), seed=5)), of="marked").heat["image"].cells
-    assert rank_correlation(learned, other_noise) > 0.9
+    assert rank_correlation(learned, other_noise) > 0.99
     correlations = []
     for seed in range(5):
         weights = np.random.default_rng(seed).normal(0, 0.02, (cues.CUE_PX, cues.CUE_PX))
         random = Recogniser(cues.bundle(weights - weights.mean())).explain(shown, of="marked").heat["image"].cells
         correlations.append(rank_correlation(learned, random))
-    assert np.mean(correlations) < 0.7
+    assert np.mean(correlations) < 0.8
 
 
 def test_another_class_can_be_asked_for_and_an_unknown_one_is_refused(marked: Recogniser) -> None:

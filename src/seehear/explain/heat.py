@@ -2,8 +2,9 @@
 
 As LIME (Ribeiro et al. 2016, arXiv:1602.04938), with patches of a grid that is shifted at random for each half, as in
 RISE (Petsiuk et al. 2018, arXiv:1806.07421): fixed borders would cut through the parts that matter. Each half is hidden
-once and shown once, so that interactions of two places cancel out. docs/decisions/073-why.md compares it with other
-maps.
+once and shown once, so that interactions of two places cancel out. The map is smoothed a little, because cells are
+smaller than patches, and what tells neighbours apart is mostly chance. docs/decisions/073-why.md compares it with
+other maps.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ Block = tuple[slice, slice]  # rows and columns of a grid
 Measure = Callable[[Array], Array]  # hidden (n, rows, columns), 0 to 1 -> the stretched quantity (n,)
 
 PATCHES = 8  # of each axis, at most
-PER_PATCH, LEAST = 1.5, 40  # inputs that are tried, for each patch and in all; 32 misplaced the peak in narrow grids
+PER_PATCH, LEAST = 1.0, 40  # inputs that are tried, for each patch and in all; 32 misplaced the peak in narrow grids
 RIDGE = 0.3  # penalty of the squared weights, relative to the mean variance of what is shown
+SMOOTH = 0.3  # standard deviation of the smoothing, in patches
 SEED = 0
 PEAK = 0.5  # of the highest heat, down to which cells belong to the peak
 CONTROLS = 4  # other blocks of the same size
@@ -32,7 +34,10 @@ def map_heat(measure: Measure, shape: Shape) -> Array:
     """(rows, columns): how much hiding each cell lowers the quantity; negative where it raises it."""
     shown = _draw_halves(shape)  # (n, rows, columns)
     values = measure(1 - shown.astype(np.float32))
-    return _fit_ridge(shown.reshape(len(shown), -1).astype(np.float64), values).reshape(shape)
+    heat = _fit_ridge(shown.reshape(len(shown), -1).astype(np.float64), values).reshape(shape)
+    rows, columns = map(_make_smoothing, shape)
+    smooth: Array = rows @ heat @ columns.T
+    return smooth
 
 
 def hide_blocks(blocks: Sequence[Block], shape: Shape) -> Array:
@@ -100,6 +105,14 @@ def _fit_ridge(shown: Array, values: Array) -> Array:
     alike = x @ x.T
     weights: Array = x.T @ np.linalg.solve(alike + RIDGE * alike.trace() / len(x) * np.eye(len(x)), y)
     return weights
+
+
+def _make_smoothing(cells: int) -> Array:
+    """(cells, cells): the weights of all cells along one axis, for each; they add up to 1 at the borders, too."""
+    place = (np.arange(cells) + 0.5) / cells * min(PATCHES, cells)  # in patches
+    weights = np.exp(-0.5 * ((place[:, None] - place) / SMOOTH) ** 2)
+    smoothing: Array = weights / weights.sum(1, keepdims=True)
+    return smoothing
 
 
 def _dilate(cells: Array) -> Array:
