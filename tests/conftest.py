@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,9 @@ from typing import Any
 
 import pytest
 
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 << 30  # a run of all tests writes a fifth of that
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:  # where nothing waits for a disk
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 if "SEEHEAR_CACHE" not in os.environ:  # one for all worker processes, instead of the user's
     CACHE = TemporaryDirectory(prefix="seehear-cache-")
     os.environ["SEEHEAR_CACHE"] = CACHE.name
