@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seehear.answers.items import Items
-from seehear.answers.selective import bound_risk, choose_target_risk
+from seehear.answers.selective import RiskBounds, bound_risk, choose_target_risk
 
 Array = NDArray[Any]
 Random = np.random.Generator
@@ -77,24 +77,36 @@ class Coverage:
     accepted: float
 
 
-def simulate(
-    scenario: Scenario, *, runs: int, asked: float | None = None, clustered: bool = True, seed: int = 0
-) -> Coverage:
-    """Promise `asked` instead of the achievable limit; if not `clustered`, treat items as independent."""
+@dataclass(frozen=True)
+class Simulation:
+    """Of one scenario: the bounds of each run, and the truth as `_truth` gives it."""
+
+    bounds: list[RiskBounds]
+    sure: Array
+    wrong_above: Array
+
+    def judge(self, asked: float | None = None) -> Coverage:
+        """Promise `asked` in each run, or else the achievable limit."""
+        found = []
+        for bounds in self.bounds:
+            promise = asked or choose_target_risk(bounds)
+            good = bounds.wrong <= promise
+            accepted = np.searchsorted(-self.sure, -bounds.confidence[good].min(initial=2.0), side="right")
+            wrong = self.wrong_above[accepted - 1] if accepted else 0.0
+            found.append((wrong > promise, wrong - promise, promise, bounds.accepted[good].max(initial=0.0)))
+        broken, excess, promises, shares = np.array(found, np.float64).T
+        worse = excess[broken > 0]
+        return Coverage(broken.mean(), worse.mean() if worse.size else 0.0, promises.mean(), shares.mean())
+
+
+def simulate(scenario: Scenario, *, runs: int, clustered: bool = True, seed: int = 0) -> Simulation:
+    """If not `clustered`, treat items as independent."""
     random = np.random.default_rng(seed)
     sure, wrong_above = _truth(replace(scenario, clusters=EVERYBODY), random)
-    found = []
-    for _ in range(runs):
-        items, _ = scenario.draw(random)
-        bounds = bound_risk(items, np.arange(scenario.clusters)) if clustered else bound_risk(*_alone(items))
-        promise = asked or choose_target_risk(bounds)
-        good = bounds.wrong <= promise
-        accepted = np.searchsorted(-sure, -bounds.confidence[good].min(initial=2.0), side="right")
-        wrong = wrong_above[accepted - 1] if accepted else 0.0
-        found.append((wrong > promise, wrong - promise, promise, bounds.accepted[good].max(initial=0.0)))
-    broken, excess, promises, shares = np.array(found, np.float64).T
-    worse = excess[broken > 0]
-    return Coverage(broken.mean(), worse.mean() if worse.size else 0.0, promises.mean(), shares.mean())
+    drawn = [scenario.draw(random)[0] for _ in range(runs)]
+    clusters = np.arange(scenario.clusters)
+    bounds = [bound_risk(items, clusters) if clustered else bound_risk(*_alone(items)) for items in drawn]
+    return Simulation(bounds, sure, wrong_above)
 
 
 def _truth(everybody: Scenario, random: Random) -> tuple[Array, Array]:
@@ -131,7 +143,7 @@ def main() -> None:
     options = parser.parse_args()
     print("| items | differ | scorer | clusters | broken | by points | promised | accepted |\n" + "|---" * 8 + "|")
     for name, scenario in scenarios():
-        got = simulate(scenario, runs=options.runs, clustered=options.against is None)
+        got = simulate(scenario, runs=options.runs, clustered=options.against is None).judge()
         figures = f"{got.broken:.1%} | {100 * got.excess:.1f} | {got.promised:.1%} | {got.accepted:.0%}"
         print(f"| {name} | {scenario.alike} | {scenario.scorer} | {scenario.clusters} | {figures} |", flush=True)
 
