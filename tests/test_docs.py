@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,11 +36,16 @@ def _exists(name: str) -> bool:
     return any(any(root.glob(stem + ending)) for root in (SOURCE, ROOT) for ending in ("", ".py"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_flags_in_commands_exist(page: Path) -> None:
+@cache
+def flags_of_commands() -> dict[str, set[str]]:
     commands: dict[str, set[str]] = {}
     for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
         commands[name] = {option for parameter in command.params for option in parameter.opts}
+    return commands
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_flags_in_commands_exist(page: Path) -> None:
     for line in COMMAND.findall(page.read_text(encoding="utf-8")):
-        unknown = set(FLAG.findall(line)) - commands[line.split()[1]] - {"--help"}
+        unknown = set(FLAG.findall(line)) - flags_of_commands()[line.split()[1]] - {"--help"}
         assert not unknown, f"{line}: no {', '.join(sorted(unknown))}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ def model(*senses: str) -> bytes:
     return _model(senses or ("image",))
 
 
+@cache
 def _model(senses: tuple[str, ...]) -> bytes:
     inputs: dict[str, Input] = {}
     nodes, outputs, x = [], ["logits", "embedding"], {}
