@@ -33,6 +33,7 @@ from seehear.measure.power_law import Forecast
 POOL = 3000  # examples, of which some are present
 PRESENT = (150, 400)
 DRAWS = 20  # of each number
+ADDITIONS = 8  # of examples that a forecast speaks of: a forecast is of what they bring on average
 TARGET_INSIDE = 0.9
 SETS = {"photos": "cifar10", "x-rays": "pneumonia"}
 
@@ -106,17 +107,17 @@ def measure(found: OutOfFoldAnswers, present: int, draws: int) -> Iterator[Figur
 def check(found: OutOfFoldAnswers, present: int, seed: int) -> Draw:
     """The forecasts for some rows, and what the rows that they speak of bring."""
     order = np.random.default_rng(seed).permutation(len(found.rows))
-    own, others = order[:present], order[present:]
-    curve = measure_learning_curve(found, ignore_events, own)
+    rows, others = order[:present], order[present:]
+    curve = measure_learning_curve(found, ignore_events, rows)
     if curve is None or found.frozen is None:
         raise SystemExit("there is no learning curve: no pretrained encoder is installed, or the examples are too few")
     advised, of_all = curve.advise()[0], curve.advise()[-1]
-    tester = _Tester(found, HeadFitter(found.network, found.dataset, found.frozen), own, others)
-    plain, more = tester.measure(()), tester.measure(tester.choose(of_all))
+    tester = _Tester(found, HeadFitter(found.network, found.dataset, found.frozen), rows, others)
+    plain, more, own = tester.measure(()), tester.average(of_all, seed), tester.average(advised, seed)
     return Draw(
         Checked(curve.forecast(present + of_all.more), more),
         Checked(of_all.gain, more - plain),
-        Checked(advised.gain, tester.measure(tester.choose(advised)) - plain),
+        Checked(advised.gain, own - plain),
     )
 
 
@@ -127,11 +128,12 @@ class _Tester:
         self._found, self._fitter, self._present = found, fitter, present
         self._spare, self._test = others[: len(others) // 2], others[len(others) // 2 :]
 
-    def choose(self, advice: Advice) -> Rows:
-        """The next rows that an advice speaks of."""
-        cells = self._found.dataset.table.answers()
-        fits = [row for row in self._spare.tolist() if advice.of in ("", self._found.dataset.kind.stratum(cells[row]))]
-        return np.array(fits[: advice.more])
+    def average(self, advice: Advice, seed: int) -> float:
+        """The mean of the headline metric with as many further rows as an advice speaks of, drawn again and again."""
+        cells, kind = self._found.dataset.table.answers(), self._found.dataset.kind
+        fits = [row for row in self._spare.tolist() if advice.of in ("", kind.stratum(cells[row]))]
+        random = np.random.default_rng(seed)
+        return _mean([self.measure(random.permutation(fits)[: advice.more]) for _ in range(ADDITIONS)])
 
     def measure(self, more: Rows | Sequence[int]) -> float:
         """The headline metric with more rows."""
