@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from doubtful_project import doubtful_project
-from made_projects import add_dark_and_bright, make_project
+from made_projects import make_dark_and_bright, make_project
 from seehear.check import CheckReport, Finding
 from seehear.errors import ConflictError, DataError, UsageError
 from seehear.projects import Project
@@ -68,6 +68,5 @@ def test_a_project_without_answers_has_nothing_to_check(tmp_path: Path) -> None:
 
 
 def test_nothing_wrong_is_found_in_pictures_that_differ(tmp_path: Path) -> None:
-    with make_project(tmp_path / "home") as made:
-        add_dark_and_bright(made, tmp_path)
+    with make_dark_and_bright(tmp_path / "home") as made:
         assert "duplicates" not in {each.kind for each in made.check().report.findings}

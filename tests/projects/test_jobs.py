@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import tiny
-from made_projects import add_dark_and_bright, make_project
+from made_projects import make_dark_and_bright
 from pretended_training import RESULT, hold_jobs
 from seehear import api
 from seehear.errors import BundleError, DataError, UsageError, WorseError
@@ -40,8 +40,7 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def project(tmp_path: Path, spawned: list[str], database: str | None) -> Iterator[Project]:
     """16 pictures, dark or bright, and jobs that get no process."""
-    with make_project(tmp_path / "home", database) as made:
-        add_dark_and_bright(made, tmp_path)
+    with make_dark_and_bright(tmp_path / "home", database) as made:
         yield made
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from made_projects import add_dark_and_bright, add_version, make_project
+from made_projects import add_version, make_dark_and_bright, make_project
 from pretended_training import dark_or_bright
 from reading_html import Element, get, post
 from seehear.errors import DataError
@@ -28,8 +28,7 @@ HERE = "/p/boards/model/1"
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     """16 pictures, dark or bright, of two people; the version that answers learned from 8 of them."""
-    with make_project(tmp_path / "home") as made:
-        add_dark_and_bright(made, tmp_path)
+    with make_dark_and_bright(tmp_path / "home") as made:
         ids = list(made.find())
         made.set_group(ids[::2], "anna")
         made.set_group(ids[1::2], "ben")

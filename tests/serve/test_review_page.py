@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 import scribe
 import squares
 import tiny
-from made_projects import add_dark_and_bright, add_version, make_project
+from made_projects import add_version, make_dark_and_bright, make_project
 from reading_html import Element, get, post, read_html
 from seehear.answers.boxes import Boxes
 from seehear.answers.boxes.box import Box, parse_boxes
@@ -32,8 +32,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """16 pictures, dark or bright, and a version that tells them apart; its answers are kept, and none asked blind."""
     monkeypatch.setattr(reviewing, "is_blind", lambda number: False)
-    with make_project(tmp_path / "home") as made:
-        add_dark_and_bright(made, tmp_path)
+    with make_dark_and_bright(tmp_path / "home") as made:
         add_version(made, 1)
         made.versions.promote(1)
         made.review.keep(30)

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 import seehear
 import tiny
-from made_projects import add_dark_and_bright, add_version, make_project
+from made_projects import add_version, make_dark_and_bright
 from pretended_training import pretend_training
 from reading_html import get, post, read_html
 from seehear.measure import comparison
@@ -29,8 +29,7 @@ from serving import client, picture_file
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """16 pictures, dark or bright; a training is run by `run_job`."""
     pretend_training(monkeypatch)
-    with make_project(tmp_path / "home") as made:
-        add_dark_and_bright(made, tmp_path)
+    with make_dark_and_bright(tmp_path / "home") as made:
         yield made
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 from PIL import Image
@@ -20,29 +20,53 @@ from seehear.projects.schema import versions
 from seehear.runtime.bundle import Bundle, write_bundle
 
 
-@cache
-def _template() -> Path:
-    """A home with an empty project, made once."""
-    home = Path(mkdtemp(prefix="project-template-"))
-    Project.create("Boards", answer="label", home=home, who="anna").close()
-    return home / "boards"
-
-
 def make_project(home: Path, database: str | None = None) -> Project:
     """An empty project of labels, open as anna; with the URL of a database if it has one elsewhere."""
-    if database is not None:
-        return Project.create("Boards", answer="label", home=home, database=database, who="anna")
-    shutil.copytree(_template(), home / "boards")
+    return _create(home, database) if database is not None else _copy(_empty(), home)
+
+
+def make_dark_and_bright(home: Path, database: str | None = None) -> Project:
+    """The same with 8 dark pictures and 8 bright ones, as two classes."""
+    if database is None:
+        return _copy(_filled(), home)
+    made = _create(home, database)
+    _add_dark_and_bright(made)
+    return made
+
+
+def _create(home: Path, database: str | None = None) -> Project:
+    return Project.create("Boards", answer="label", home=home, database=database, who="anna")
+
+
+def _copy(template: Path, home: Path) -> Project:
+    shutil.copytree(template / "boards", home / "boards")
     return Project.open("boards", home=home, who="anna")
 
 
-def add_dark_and_bright(project: Project, folder: Path) -> None:
-    """Add 8 dark pictures and 8 bright ones, as two classes."""
-    for name, brightness in (("dark", 0.1), ("bright", 0.8)):
-        paths = [folder / f"{name}-{number}.png" for number in range(8)]
-        for number, path in enumerate(paths):
-            Image.fromarray(tiny.picture(brightness + number / 100)[:, :, 0]).save(path)
-        project.add(paths, name)
+@cache
+def _empty() -> Path:
+    """A home with an empty project, made once."""
+    home = Path(mkdtemp(prefix="project-template-"))
+    _create(home).close()
+    return home
+
+
+@cache
+def _filled() -> Path:
+    """A home with a project of pictures, made once."""
+    home = Path(mkdtemp(prefix="project-template-"))
+    with _create(home) as project:
+        _add_dark_and_bright(project)
+    return home
+
+
+def _add_dark_and_bright(project: Project) -> None:
+    with TemporaryDirectory() as folder:
+        for name, brightness in (("dark", 0.1), ("bright", 0.8)):
+            paths = [Path(folder) / f"{name}-{number}.png" for number in range(8)]
+            for number, path in enumerate(paths):
+                Image.fromarray(tiny.picture(brightness + number / 100)[:, :, 0]).save(path)
+            project.add(paths, name)
 
 
 def add_version(
