@@ -22,6 +22,7 @@ LOWEST = np.array([0.0, -np.inf, 0.0])
 NODES = (13, 15, 9)
 ZOOMS = 3  # each looks at the neighbourhood of what was likely before
 NEIGHBOURHOOD = 3.5  # standard deviations on either side
+MOST_LOG_ODDS = 27.6  # that an answer is right: it is wrong with a probability of 1e-12
 EPSILON = 1e-4  # least distance of a confidence from 0 and 1
 
 
@@ -58,39 +59,46 @@ def bound_posterior_risk(bins: Bins, weight: float, level: float) -> Array:
     """
     if not len(bins.number):
         return np.zeros(0)
-    nodes, step = _place_nodes(RANGES)
-    risk, share = _weigh_curves(nodes, bins, weight)
+    sides, step = _place_nodes(RANGES)
+    risk, share = _weigh_curves(sides, bins, weight)
     for _ in range(ZOOMS):
+        nodes = np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 3)
         mean = share @ nodes
         deviation = np.maximum(np.sqrt(share @ (nodes - mean) ** 2), 0.5 * step)
         around = mean[:, None] + NEIGHBOURHOOD * deviation[:, None] * np.array([-1, 1])
-        nodes, step = _place_nodes(np.maximum(around, LOWEST[:, None]))
-        risk, share = _weigh_curves(nodes, bins, weight)
+        sides, step = _place_nodes(np.maximum(around, LOWEST[:, None]))
+        risk, share = _weigh_curves(sides, bins, weight)
     nested = (risk * bins.number).cumsum(1) / bins.number.cumsum()
     return _weighted_quantile(nested, share, level)
 
 
-def _place_nodes(ranges: Array) -> tuple[Array, Array]:
-    """The middles (curves, 3) of equal cells that fill the ranges (3, 2), and the widths (3,) of the cells."""
+def _place_nodes(ranges: Array) -> tuple[list[Array], Array]:
+    """The middles of equal cells that fill the ranges (3, 2), along each side: S slopes, M middles and R roots. And the
+    widths (3,) of the cells."""
     step = (ranges[:, 1] - ranges[:, 0]) / NODES
-    sides = [low + width * (np.arange(n) + 0.5) for low, width, n in zip(ranges[:, 0], step, NODES, strict=True)]
-    return np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 3), step
+    return [low + width * (np.arange(n) + 0.5) for low, width, n in zip(ranges[:, 0], step, NODES, strict=True)], step
 
 
-def _weigh_curves(nodes: Array, bins: Bins, weight: float) -> tuple[Array, Array]:
-    """The risk (curves, k) of the items in each bin by each curve, and the posterior share (curves,) of each."""
-    slope, middle, root = (column[:, None] for column in nodes.T)
+def _weigh_curves(sides: list[Array], bins: Bins, weight: float) -> tuple[Array, Array]:
+    """The risk (S * M * R, k) of the items in each bin by each curve, and the posterior share (S * M * R,) of each.
+
+    Where possible it computes with slopes and middles alone, (S, M, k): the roots are R times as much.
+    """
+    slope, middle, root = sides[0][:, None, None], sides[1][:, None], sides[2]  # (S, 1, 1), (M, 1), (R,)
     centre = float(bins.log_odds @ bins.number / bins.number.sum())  # about which slope and offset are independent
     lapse = root**2
-    z = np.clip(middle + slope * (bins.log_odds - centre), -50, 50)
-    risk = np.clip(lapse + (1 - lapse) / (1 + np.exp(z)), 1e-12, 1 - 1e-12)
+    z = np.clip(middle + slope * (bins.log_odds - centre), -MOST_LOG_ODDS, MOST_LOG_ODDS)  # (S, M, k)
+    wrong, right = 1 / (1 + np.exp(z)), 1 / (1 + np.exp(-z))  # but for lapses
+    risk = lapse[:, None] + (1 - lapse)[:, None] * wrong[:, :, None]
+    log_likelihood = np.log(risk) @ bins.wrong
+    rights = bins.number - bins.wrong
+    log_likelihood += (np.log(right) @ rights)[..., None] + np.log1p(-lapse) * rights.sum()
     offset = middle - slope * centre
     log_prior = -0.5 * ((slope - 1) / SLOPE_SD) ** 2 - 0.5 * (offset / OFFSET_SD) ** 2 - lapse / MEAN_LAPSE
-    log_prior += np.log(2 * root)  # of the root, from that of the lapse
-    log_posterior = np.log(risk) @ bins.wrong + np.log1p(-risk) @ (bins.number - bins.wrong)
-    log_posterior = weight * log_posterior + log_prior[:, 0]
+    log_prior = log_prior + np.log(2 * root)  # of the root, from that of the lapse
+    log_posterior = (weight * log_likelihood + log_prior).ravel()
     share = np.exp(log_posterior - log_posterior.max())
-    return risk, share / share.sum()
+    return risk.reshape(-1, len(bins.number)), share / share.sum()
 
 
 def _weighted_quantile(values: Array, weights: Array, level: float) -> Array:
