@@ -38,10 +38,16 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(scope="module")
+def encoders() -> dict[str, VersionEncoder]:
+    return {name: VersionEncoder(Recogniser(tiny.bundle(name)), "1" * 64) for name in ("image", "audio")}
+
+
 @pytest.fixture
-def served(begun: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+def served(
+    begun: Path, home: Path, encoders: dict[str, VersionEncoder], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TestClient]:
     sense = ["image"]
-    encoders = {name: VersionEncoder(Recogniser(tiny.bundle(name)), "1" * 64) for name in ("image", "audio")}
     monkeypatch.setattr(finding, "_find_encoder", lambda *_: encoders[sense[0]])
     shutil.copytree(begun, home)
     with client(projects=home) as opened:
