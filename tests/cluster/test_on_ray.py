@@ -112,9 +112,10 @@ def test_recipes_are_tried_side_by_side_and_one_that_is_killed_is_tried_again(mo
     arguments = ("--tries", "3", "--steps", "40", "--start", "none", "--on", "ray", "--workers", "2")
     process = _start(tmp_path, "train", model.parent / "colours", "-o", out, *arguments)
     begun = Path(f"{out}.run/try-1/run", MANIFEST)
-    while process.poll() is None and not begun.exists():
+    workers: list[int] = []
+    while process.poll() is None and not (begun.exists() and len(workers) == 2):
         time.sleep(0.2)
-    workers = _find_workers("_try", process.pid)
+        workers = _find_workers("_try", process.pid)
     assert len(workers) == 2
     os.kill(workers[-1], signal.SIGKILL)
     done = _finish(process)

@@ -30,6 +30,13 @@ def test_ray_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
         connection.check_address("ray")
 
 
+def test_an_address_needs_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "find_spec", lambda name: None if name == "grpc" else object())
+    connection.check_address("ray")
+    with pytest.raises(UsageError, match=r"Ray's client is not installed. Next: pip install 'seehear\[ray,train\]'"):
+        connection.check_address("ray://host:10001")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

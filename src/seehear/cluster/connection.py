@@ -33,8 +33,9 @@ def check_address(on: str) -> None:
     """Raises UsageError for what is neither "ray" nor an address, and if Ray is not installed."""
     if on != LOCAL and not ADDRESS.fullmatch(on):
         raise UsageError(f"--on {on}", allowed="ray for this machine, or ray://HOST:PORT for a cluster")
-    if find_spec("ray") is None:
-        raise UsageError("Ray is not installed", hint="pip install 'seehear[ray,train]'")
+    if find_spec("ray") is None or (on != LOCAL and find_spec("grpc") is None):
+        what = "Ray" if on == LOCAL else "Ray's client"  # which needs grpc
+        raise UsageError(f"{what} is not installed", hint="pip install 'seehear[ray,train]'")
 
 
 def check_workers(workers: int | None) -> None:
