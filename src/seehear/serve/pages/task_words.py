@@ -12,6 +12,7 @@ WORDS = {
     "calibrating": "it is asked about what was put aside, to find out when it may be sure",
     "preparing the export": "the file that will answer is prepared",
     "estimating time": "it finds out how much time each step takes",
+    "trying recipes": "it learns in several ways, to keep the one that works best",
     "evaluating": "it is asked about what it did not learn from",
     "stress tests": "it is asked about darker, noisier and blurred ones",
 }
