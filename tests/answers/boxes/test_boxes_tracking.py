@@ -82,7 +82,7 @@ def test_smoothly_moving_objects_keep_their_tracks_and_are_counted_once(lanes) -
 def test_tracks_survive_jitter_missed_frames_and_low_confidence(lanes, seed: int) -> None:
     random = np.random.default_rng(seed)
     answers = []
-    for time_s, clean in film(drive_in_lanes(lanes), 1.2):
+    for time_s, clean in film(drive_in_lanes(lanes), 2.0):  # long enough for each to be sure in two frames in a row
         noisy = [
             replace(each, xyxy=tuple((np.array(each.xyxy) + random.normal(0, 1, 4)).tolist())) for each in clean.boxes
         ]
