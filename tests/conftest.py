@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 << 30  # a run of all tests writes a fifth of that
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:  # where nothing waits for a disk
@@ -25,6 +26,9 @@ os.environ["SEEHEAR_START"] = "none"
 # take most of the time, where a test asks for more of them than there are idle cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Tests say nothing about time: a busy machine is no fault.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 # Modules and tests live until the end: the garbage collector need not look at them again and again.
 gc.disable()
 ALL_SLOW = re.compile(r"^pytestmark = .*\bmark\.slow\b", re.MULTILINE)

@@ -58,7 +58,7 @@ def boxes(draw: st.DrawFn) -> list[float]:
     return [draw(st.integers(0, 2)), x1, y1, draw(st.integers(x1 + 1, 40)), draw(st.integers(y1 + 1, 30))]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(boxes(), min_size=1, max_size=6), st.booleans())
 def test_boxes_come_back_as_they_were_given(drawn: list[list[float]], nothing: bool) -> None:
     question = Boxes(nothing)
@@ -68,7 +68,7 @@ def test_boxes_come_back_as_they_were_given(drawn: list[list[float]], nothing: b
     assert np.allclose([corners for _, *corners, _ in answer], np.round([c for _, *c, _ in answer]), atol=1e-3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(boxes(), max_size=4))
 def test_mirrored_boxes_are_those_of_the_mirrored_picture(drawn: list[list[float]]) -> None:
     turned = [[label, 40 - x2, y1, 40 - x1, y2] for label, x1, y1, x2, y2 in drawn]

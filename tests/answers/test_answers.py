@@ -267,7 +267,7 @@ def test_a_cell_without_a_number_is_named(cell, words):
 
 
 @given(st.text("0123456789.,eE+-_ x٣", max_size=12))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_cell_is_a_finite_number_or_an_input_error(cell):
     spec = SCORE.plan(LENGTHS, "score")
     try:
@@ -309,7 +309,7 @@ def test_a_score_has_no_more_digits_than_its_interval_allows():
 
 
 @given(st.floats(-1e300, 1e300), st.floats(-50, 50))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_score_can_be_formatted(value, log_scale):
     spec = ScoreSpec(mean=0, spread=1, low=-1, high=1, tolerance=0.5)
     answer = SCORE.to_answer({"mean": np.array(value), "log_scale": np.array(log_scale)}, spec, {}, None)

@@ -80,7 +80,7 @@ def test_numbers_and_words_are_unchanged(cell: Any) -> None:
 
 
 @given(st.text(max_size=20))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_text_begins_like_a_formula(text: str) -> None:
     written = write_and_read([text, "x"])[0]
     assert written.isprintable()
@@ -89,7 +89,7 @@ def test_no_text_begins_like_a_formula(text: str) -> None:
 
 
 @given(st.recursive(st.text(), lambda inner: st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_escaped_json_and_toml_have_the_same_value(value: Any) -> None:
     text = to_json_line(value)
     assert text.isprintable() and json.loads(text) == value

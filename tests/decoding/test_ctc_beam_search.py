@@ -92,7 +92,7 @@ def score_weighted(tokens: tuple[int, ...], logp: float) -> float:
 
 
 @given(seed=SEEDS, frames=st.integers(0, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_wide_search_sums_all_alignments_of_every_sequence(seed: int, frames: int) -> None:
     logp = make_noise(seed, frames)
     found = search(logp, beams=500).n_best(500, finished=True)
@@ -101,7 +101,7 @@ def test_wide_search_sums_all_alignments_of_every_sequence(seed: int, frames: in
 
 
 @given(seed=SEEDS, frames=st.integers(1, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_wide_search_finds_the_best_weighted_sequence(seed: int, frames: int) -> None:
     logp = make_noise(seed, frames)
     expected = {tokens: score_weighted(tokens, own) for tokens, own in sum_alignments(logp).items()}
@@ -111,7 +111,7 @@ def test_wide_search_finds_the_best_weighted_sequence(seed: int, frames: int) ->
 
 
 @given(seed=SEEDS, beams=st.integers(1, 20), weights=st.sampled_from([UNWEIGHTED, WEIGHTED]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_narrow_search_never_overestimates_a_score(seed: int, beams: int, weights: SearchWeights) -> None:
     logp = make_noise(seed, 5)
     found = search(logp, weights, beams=beams).n_best(50, finished=True)
@@ -130,7 +130,7 @@ def test_narrow_search_never_overestimates_a_score(seed: int, beams: int, weight
     beams=st.integers(1, 8),
     weights=st.sampled_from([UNWEIGHTED, WEIGHTED]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_chunks_give_the_same_result_as_the_whole(
     seed: int, cuts: list[int], beams: int, weights: SearchWeights
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seehear.decoding import hotwords
@@ -52,7 +52,6 @@ def count_at(
 
 
 @given(phrases=HOTWORDS, sentence=SENTENCE)
-@settings(deadline=None)
 def test_the_bonuses_of_a_sentence_count_the_tokens_of_its_hotwords(
     phrases: list[list[list[int]]], sentence: list[int]
 ):
@@ -61,13 +60,11 @@ def test_the_bonuses_of_a_sentence_count_the_tokens_of_its_hotwords(
 
 
 @given(listed=st.lists(SENTENCE.filter(bool), max_size=5), sentence=SENTENCE)
-@settings(deadline=None)
 def test_bonuses_where_every_token_is_a_word(listed: list[list[int]], sentence: list[int]):
     assert sum_bonus(Hotwords.compile(listed, V, None), sentence) == count(listed, sentence, None)
 
 
 @given(phrases=HOTWORDS, sentence=SENTENCE, corpus=st.lists(SENTENCE, max_size=5))
-@settings(deadline=None)
 def test_a_token_earns_more_the_more_it_surprises_the_language_model(
     phrases: list[list[list[int]]], sentence: list[int], corpus: list[list[int]]
 ) -> None:

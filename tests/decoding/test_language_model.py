@@ -45,13 +45,13 @@ def smooth(token: int, context: tuple[int, ...], counts: dict[tuple[int, ...], i
 
 
 @given(text=TEXT, order=st.integers(1, 5), min_count=st.integers(1, 3))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_counts_match_brute_force(text: list[list[int]], order: int, min_count: int) -> None:
     assert dict(NGramCounts.count_sentences(text, V, order, min_count).items()) == count_ngrams(text, order, min_count)
 
 
 @given(text=TEXT, more=TEXT, order=st.integers(1, 4), other=st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_counts_can_be_added(text: list[list[int]], more: list[list[int]], order: int, other: int) -> None:
     both = NGramCounts.count_sentences(text, V, order, 1) + NGramCounts.count_sentences(more, V, other, 1)
     assert dict(both.items()) == Counter(count_ngrams(text, order)) + Counter(count_ngrams(more, other))
@@ -59,7 +59,7 @@ def test_counts_can_be_added(text: list[list[int]], more: list[list[int]], order
 
 
 @given(text=TEXT, order=st.integers(1, 5), min_count=st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_packing_can_be_undone(text: list[list[int]], order: int, min_count: int) -> None:
     packed = NGramCounts.count_sentences(text, V, order, min_count).pack()
     assert packed == NGramCounts.count_sentences(text, V, order, min_count).pack() and packed.isascii()
@@ -72,7 +72,7 @@ def test_packing_can_be_undone(text: list[list[int]], order: int, min_count: int
 
 
 @given(text=TEXT, order=st.integers(1, 5), min_count=st.sampled_from([1, 2]), tokens=st.lists(st.integers(0, V - 1)))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_the_model_matches_the_smoothing_formula(
     text: list[list[int]], order: int, min_count: int, tokens: list[int]
 ) -> None:
@@ -184,7 +184,7 @@ def test_a_damaged_or_hostile_string_is_refused(text: str, message: str) -> None
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_random_bytes_are_refused(noise: bytes) -> None:
     for text in (noise.decode("latin1"), base64.b64encode(zlib.compress(noise)).decode()):
         with pytest.raises(DataError):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -35,7 +35,6 @@ SPECKS = 40  # of the usual pictures
 CLASSES = dict.fromkeys("abcdefghij", 0.1)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40), st.floats(-1e6, 1e6))
 def test_a_value_is_placed_among_those_before_it(usual: list[float], value: float) -> None:
     place = ValueRanks(usual).place(value)
@@ -75,7 +74,6 @@ def test_the_first_half_of_the_bets_wins_on_low_values() -> None:
     assert high[half:] == pytest.approx(low[:half])
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.floats(0.2, 4), min_size=2, max_size=2), min_size=1, max_size=12))
 def test_evidence_is_what_bets_from_every_beginning_have_won(factors: list[list[float]]) -> None:
     evidence, won = Evidence(1, 2), np.array(factors)

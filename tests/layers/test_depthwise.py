@@ -50,7 +50,7 @@ def make_weights(output: Tensor) -> Tensor:
     batch=st.integers(1, 3),
     channels_last=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_gradients(
     height: int, width: int, side: int, stride: int, padding: int, batch: int, channels_last: bool
 ) -> None:

@@ -38,7 +38,7 @@ def text(examples: list[Example]) -> str:
     return " ".join(SPEC.decode(example.target["tokens"]) for example in examples).strip()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.floats(0.3, 4.0), min_size=2, max_size=12), st.integers(0, 99))
 def test_everything_is_kept_in_order_and_aligned_for_all_senses(seconds: list[float], seed: int) -> None:
     examples = [spoken(number, each) for number, each in enumerate(seconds, 1)]

@@ -19,7 +19,7 @@ def law(floor: float, exponent: float, error: float = 0.2, sizes: np.ndarray = S
     return found
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0.0, 0.8), st.floats(0.2, 1.2))
 def test_a_curve_without_noise_is_continued(floor: float, exponent: float) -> None:
     forecast = PowerLaw.fit(SIZES, law(floor, exponent), EXACT).forecast_error(1600)
@@ -28,7 +28,7 @@ def test_a_curve_without_noise_is_continued(floor: float, exponent: float) -> No
     assert forecast.low <= forecast.value <= forecast.high
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.floats(0.01, 0.9), min_size=4, max_size=4), st.integers(1, 10_000))
 def test_more_examples_are_never_forecast_to_harm(errors: list[float], more: int) -> None:
     found = PowerLaw.fit(SIZES, np.array(errors), 1e-4 * np.eye(4))

@@ -111,7 +111,7 @@ def test_the_points_of_annex_iv_are_in_order_and_blanks_are_marked():
     assert page.count('class="blank"') == text.count("- [ ]")
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(name=st.text(min_size=1, max_size=20))
 def test_names_of_classes_cannot_change_the_papers(name):
     evil = f"{name}</dd><script>alert(1)</script>|`*\n# x"

@@ -34,7 +34,7 @@ def state(project: Project) -> Any:
 
 
 @pytest.mark.slow  # each step is flushed to the disk
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(CHANGES, max_size=8))
 def test_undoing_everything_restores_every_state(wanted) -> None:
     with TemporaryDirectory() as folder, make_project(Path(folder) / "home") as project:

@@ -94,7 +94,7 @@ def test_silence_after_a_cut_is_not_a_segment(ends_s: float) -> None:
 
 
 @given(st.lists(st.integers(1, 20_000), max_size=12))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_chunk_sizes_do_not_matter(portions: list[int]) -> None:
     samples = sound(0.7, 0.6, 0.8, 0.5, 0.3)
     whole, parts = segments(samples), segments(samples, portions)

@@ -58,7 +58,7 @@ def tiles_of(height: int, width: int, spec: SightSpec, largest_object_px: float 
 
 
 @given(whole=SIDE, length=st.integers(2, 80), share=st.floats(0, 0.5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_tiles_cover_an_axis_and_contain_whatever_fits_the_overlap(whole: int, length: int, share: float) -> None:
     shared = int(share * length)
     pieces = split_axis(whole, length, shared)
@@ -78,7 +78,7 @@ def test_tiles_cover_an_axis_and_contain_whatever_fits_the_overlap(whole: int, l
 @given(
     height=SIDE, width=SIDE, usual=st.tuples(st.integers(8, 90), st.integers(8, 90)), largest_object_px=st.floats(0, 60)
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_pixel_is_in_the_core_of_one_tile_with_a_margin(
     height: int, width: int, usual: tuple[int, int], largest_object_px: float
 ) -> None:
@@ -141,7 +141,7 @@ def seen_of(things: np.ndarray, labels: np.ndarray, tile: Tile, scale: float) ->
     st.sampled_from([0.5, 1.0, 2.0]),
     st.lists(st.tuples(*[st.floats(0, 1)] * 4, st.integers(0, 1)), max_size=12),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_objects_on_seams_are_found_once_and_whole(height: int, width: int, scale: float, drawn: list[Any]) -> None:
     tiles = tiles_of(height, width, sight((64, 80)), largest_object_px=100)  # neighbours share half of their sides
     most_px = 32 - 2 * EDGE_PX / scale
@@ -187,7 +187,7 @@ def test_merging_many_boxes_needs_little_memory() -> None:
 
 
 @given(st.integers(0, 200), st.integers(0, 10_000), st.floats(0.05, 0.95))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_merged_boxes_equal_those_of_comparing_all_pairs(n: int, seed: int, most: float) -> None:
     random = np.random.default_rng(seed)
     corner = random.uniform(0, 60, (n, 2))
@@ -210,7 +210,7 @@ MASKS = MaskSpec(
 
 
 @given(height=st.integers(20, 150), width=st.integers(20, 150), seed=st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_each_pixel_comes_from_a_tile_with_a_margin_around_it(height: int, width: int, seed: int) -> None:
     """Near inner edges, with little context, the output of the head is arbitrary."""
     random = np.random.default_rng(seed)
@@ -283,7 +283,7 @@ def divider() -> Predictor:
 
 
 @given(height=st.integers(1, 10), width=st.integers(1, 10), seed=st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_image_of_one_tile_has_the_same_answer_without_tiles(
     divider: Predictor, height: int, width: int, seed: int
 ) -> None:

@@ -28,7 +28,7 @@ def slow_peaks(samples: np.ndarray, rate_hz: int) -> list[int]:
     return [int(np.round(np.minimum(loudest[number], np.float32(1)) * FULL_SCALE)) for number in sorted(loudest)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     rate_hz=st.sampled_from((8000, 11_025, 16_000, 22_050, 44_100)),
     frames=st.integers(1, 5000),

@@ -33,7 +33,7 @@ def test_every_sense_implements_the_protocol() -> None:
 @given(
     height=SIDE, width=SIDE, to_height=SIDE, to_width=SIDE, channels=st.sampled_from([1, 3]), to=st.sampled_from([1, 3])
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_picture_gets_the_planned_shape_and_the_warp_is_invertible(
     height: int, width: int, to_height: int, to_width: int, channels: int, to: int
 ) -> None:
@@ -89,7 +89,7 @@ def test_missing_pictures_are_black() -> None:
 
 
 @given(samples=st.integers(1, 50_000), silent=st.integers(0, 50_000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_recording_gets_a_valid_length_and_the_warp_is_invertible(samples: int, silent: int) -> None:
     spec = hearing_spec()
     wave = np.concatenate([np.zeros(silent), np.sin(np.arange(samples))]).astype(np.float32)

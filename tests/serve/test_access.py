@@ -113,7 +113,7 @@ OTHERS = st.dictionaries(
 
 
 @given(st.sampled_from(sorted(HOSTILE)), st.data(), st.sampled_from(METHODS), st.text(max_size=12), OTHERS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_combination_lets_an_unauthorised_request_in(
     wrong: str, data: st.DataObject, method: str, path: str, others: dict[str, str]
 ) -> None:

@@ -284,7 +284,7 @@ def test_outlines_are_drawn_with_a_class_for_everything_else(served: TestClient,
     assert path.attributes["d"] == "M1.00 2.00L30.00 2.00L30.00 40.00Z"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 8),
     st.tuples(st.integers(40, 3000), st.integers(40, 3000)),

@@ -443,7 +443,7 @@ def test_an_unfinished_task_is_reported(tmp_path: Path) -> None:
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 6), st.integers(0, 6), st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_runs_by_rows_become_runs_by_columns(width: int, height: int, left: int, top: int, seed: int) -> None:
     across, down = left + width + seed % 3, top + height + seed % 2
     inside = np.random.default_rng(seed).integers(0, 2, (height, width))
@@ -467,7 +467,7 @@ def test_runs_that_do_not_fit() -> None:
 
 
 @given(st.floats(-720, 720), st.floats(0.5, 9), st.floats(0.5, 9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_rotated_shapes_keep_their_area_and_box(degrees: float, wide: float, high: float) -> None:
     box = make_rotated_rectangle((0, 0, wide, high), (wide / 2, high / 2), degrees)
     a = math.radians(degrees)

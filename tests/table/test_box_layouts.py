@@ -156,7 +156,7 @@ CORNER = st.integers(0, WIDTH - 2).map(lambda n: n / 2)
 BOX = st.tuples(st.sampled_from(["cat", 'a "b"', "größe, x"]), CORNER, CORNER)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.lists(BOX, max_size=4, unique=True), min_size=1, max_size=4))
 def test_boxes_round_trip(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[list[tuple[str, float, float]]]
@@ -175,7 +175,7 @@ def test_boxes_round_trip(
     assert boxes(open_boxes(pictures(folder, *expected))) == expected
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(*[st.sampled_from([0, 0.25, 1, 2, 256])] * 3, st.sampled_from(["cat", "dog"])), max_size=40))
 def test_repeated_boxes_count_once(drawn: list[tuple[float, float, float, str]]) -> None:
     from seehear.table.layouts.box_cells import Annotations, encode_boxes
@@ -820,7 +820,7 @@ def test_corners_in_cells_are_treated_like_other_boxes(tmp_path: Path) -> None:
 SIDES = st.lists(st.integers(-2, WIDTH + 2), min_size=4, max_size=4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(SIDES, st.sampled_from(["cat", "dog"])), min_size=1, max_size=5))
 def test_objects_are_the_boxes_that_coco_has(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[list[int], str]]

@@ -168,7 +168,7 @@ def test_yolo_outlines_become_masks(tmp_path: Path) -> None:
     assert (second == "b").all()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 20), st.integers(3, 10)), min_size=1, max_size=4))
 def test_masks_are_the_union_that_pycocotools_draws(
     tmp_path_factory: pytest.TempPathFactory, corners: list[tuple[int, int, int]]

@@ -194,7 +194,7 @@ def test_parquet_in_which_each_text_repeats_the_one_before_is_read(tmp_path: Pat
     assert read_sheet(tmp_path / "t.parquet", "t.parquet").cells["image"].to_pylist() == names
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["t.csv", "t.tsv", "t.jsonl"]), st.binary(max_size=80) | st.text('a,"\n;\t\r{}[]:1', max_size=40)
 )
@@ -212,7 +212,7 @@ def test_any_bytes_are_a_table_or_an_error_with_a_name(
 CELLS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5))
 def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]) -> None:
     folder = tmp_path_factory.mktemp("round")
@@ -239,7 +239,7 @@ def test_a_table_without_its_folder_of_files(tmp_path: Path) -> None:
 ROWS = st.text(alphabet="ab,\n\r\t é", max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ROWS, st.sampled_from(["a,b\n", "a,,c\n", "\ufeffa,b\r\n", "x y,b\n"]))
 def test_the_fast_csv_reader_agrees_with_the_general_one(
     tmp_path_factory: pytest.TempPathFactory, rows: str, headings: str

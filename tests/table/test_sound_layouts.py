@@ -341,7 +341,7 @@ def test_other_layouts_stay_what_they_are(tmp_path: Path, files: dict[str, str],
 
 
 @pytest.mark.parametrize("read", [parse_audacity, parse_selections, parse_text_grid])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.text('Begin Time(s)End\tAnnotation"ooTextGrid<exists>0123456789.,-e\n\\', max_size=120))
 def test_any_text_is_labels_problems_or_refused(read: Callable[[str, str], TimedLabels], text: str) -> None:
     try:

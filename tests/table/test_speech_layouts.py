@@ -118,7 +118,7 @@ def test_segments_of_one_recording_stay_together_in_a_split(tmp_path: Path) -> N
 SPANS = st.tuples(st.integers(0, 10_000_000), st.integers(1, 10_000_000))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(SPANS, min_size=1, max_size=6))
 def test_spans_round_trip_and_keys_differ(
     tmp_path_factory: pytest.TempPathFactory, spans_ms: list[tuple[int, int]]
@@ -449,19 +449,19 @@ def cues(draw: st.DrawFn, marks: st.SearchStrategy[str], names: st.SearchStrateg
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cues(MARKS, NAMES), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_webvtt_round_trip(written: list[Cue], ending: str) -> None:
     assert parse_subtitles(_vtt(written).replace("\n", ending), "t.vtt") == (written, [], False)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cues(st.just("!"), st.just("")), st.sampled_from(["\n", "\r\n"]))
 def test_subrip_round_trip(written: list[Cue], ending: str) -> None:
     assert parse_subtitles(_srt(written).replace("\n", ending), "t.srt") == (written, [], False)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text("0123:.,->\n <v>&;a[]♪{\\", max_size=80))
 def test_any_text_is_cues_or_problems(subtitles: str) -> None:
     for cue in parse_subtitles(subtitles, "t.srt")[0]:

@@ -73,7 +73,7 @@ def test_speakers_stay_together_and_are_listed() -> None:
     assert len(_split(table, 0.05).held_out) == 100  # one speaker is the least
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["p1", "p2", "p3", "p4", "p5", None])), min_size=1),
     st.floats(0.05, 0.5),

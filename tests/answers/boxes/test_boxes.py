@@ -164,7 +164,7 @@ def slow_suppress(boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, mo
     return stay
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 30), st.integers(1, 3), st.integers(0, 1 << 30))
 def test_suppression_equals_the_slow_implementation(n: int, classes: int, seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -67,7 +67,7 @@ def drive_in_lanes(lanes: Sequence[tuple[str, float, float, float, float]]) -> l
 
 
 @given(LANES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_smoothly_moving_objects_keep_their_tracks_and_are_counted_once(lanes) -> None:
     answers, tracker = track(film(drive_in_lanes(lanes), 1.2))
     numbers = [tracks_in(answers, lane) for lane in range(len(lanes))]
@@ -78,7 +78,7 @@ def test_smoothly_moving_objects_keep_their_tracks_and_are_counted_once(lanes) -
 
 
 @given(LANES, st.integers(0, 2**16))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_tracks_survive_jitter_missed_frames_and_low_confidence(lanes, seed: int) -> None:
     random = np.random.default_rng(seed)
     answers = []
@@ -169,7 +169,7 @@ def test_answers_come_at_most_one_frame_late_and_frames_without_one_stay_empty()
 
 
 @given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 2**16), st.sampled_from([0.2, 0.5]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_greedy_pairs_are_those_of_the_sorted_list(n: int, m: int, seed: int, min_iou: float) -> None:
     iou = np.random.default_rng(seed).random((n, m))
     expected: list[tuple[int, int]] = []

@@ -250,7 +250,7 @@ def test_a_decompression_bomb_is_rejected_before_decoding(tmp_path: Path) -> Non
 # Geometry
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(8, 300), st.integers(8, 300), st.booleans())
 def test_resampling_takes_the_pixel_at_the_same_place(height: int, width: int, mirrored: bool) -> None:
     """The border of the letterbox is unknown."""

@@ -48,7 +48,7 @@ def rasterise(text: str) -> list[str]:
 # Rasterising
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(POLYGON)
 def test_fill_polygon_follows_the_even_odd_rule(xy: np.ndarray) -> None:
     slow = np.zeros((9, 12), bool)
@@ -59,7 +59,7 @@ def test_fill_polygon_follows_the_even_odd_rule(xy: np.ndarray) -> None:
     assert np.array_equal(fill_polygon(xy, slow.shape), slow)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(CONVEX, st.floats(5, 20), st.floats(5, 20))
 def test_the_area_of_a_filled_polygon(angles: list[float], x: float, y: float) -> None:
     xy = np.array([[x + 5 * np.cos(angle), y + 5 * np.sin(angle)] for angle in sorted(angles)])
@@ -71,7 +71,7 @@ def test_the_area_of_a_filled_polygon(angles: list[float], x: float, y: float) -
     assert (fill_polygon(xy, (HEIGHT, WIDTH)) != theirs).sum() <= rim + 4
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.02, 0.5, 1.0]))
 def test_run_lengths_equal_pycocotools(height: int, width: int, seed: int, share: float) -> None:
     inside = np.random.default_rng(seed).random((height, width)) < share

@@ -49,7 +49,7 @@ def refusal(source: Any) -> InputError:
     subtype=st.sampled_from(["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]),
     tenths=st.integers(2, 12),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_resampling_and_downmixing_keep_a_tone(rate_hz: int, channels: int, subtype: str, tenths: int) -> None:
     t_s = np.arange(rate_hz * tenths // 10) / rate_hz
     wave = 0.5 * np.sin(2 * np.pi * 1_000 * t_s)
@@ -282,7 +282,7 @@ def test_an_excerpt_equals_a_slice(tmp_path: Path, kind: str, start_s: float, en
 
 
 @given(start=st.integers(0, 5_800), length=st.integers(1, 5_800))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_excerpt_within_a_recording(start: int, length: int) -> None:
     end = min(start + length, 5_900)
     with NamedTemporaryFile(suffix=".flac") as file:

@@ -58,7 +58,7 @@ def test_pictures_that_have_much_in_common_are_not_taken_for_versions() -> None:
     assert (pair.first, pair.second) == (3, 40)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0, 0.06), st.floats(0, 0.06), st.integers(0, 39))
 def test_any_small_crop_is_aligned(left: float, top: float, number: int) -> None:
     picture = PHOTOS[number]
@@ -68,7 +68,7 @@ def test_any_small_crop_is_aligned(left: float, top: float, number: int) -> None
     assert compare_aligned(one, other)[0] > 0.98
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 8), st.integers(0, 8), st.integers(0, 255))
 def test_the_border_is_as_wide_as_it_was_drawn(above: int, left: int, level: int) -> None:
     framed = np.full((64, 64, 3), level, np.uint8)

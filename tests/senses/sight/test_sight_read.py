@@ -53,7 +53,7 @@ def refusal(source: Any) -> InputError:
     kind=st.sampled_from(sorted(LOSSLESS)),
     number=st.integers(0, 999),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_lossless_formats_give_back_every_pixel(height: int, width: int, channels: int, kind: str, number: int) -> None:
     pixels = np.random.default_rng(number).integers(0, 256, (height, width, channels), dtype=np.uint8)
     image = Image.fromarray(pixels if channels == 3 else pixels[:, :, 0])
