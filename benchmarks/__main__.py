@@ -43,6 +43,10 @@ COMMANDS = (
         "audit-log": ("benchmarks.audit_log",),
         "drift-simulated": ("benchmarks.drift", "simulated"),
         "drift-cifar10": ("benchmarks.drift", "cifar10"),
+        "ray-kills": ("benchmarks.on_ray", "kills"),
+        "ray-files": ("benchmarks.on_ray", "files"),
+        "ray-memory": ("benchmarks.on_ray", "memory"),
+        "ray-accuracy": ("benchmarks.on_ray", "accuracy"),
     }
 )
 
