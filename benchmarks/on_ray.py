@@ -126,7 +126,7 @@ def memory(store: Store, folder: Path, extent: Extent) -> list[Figure]:
     """The first tenth of the time is left out: then workers load the model, and their buffers reach their size."""
     rows = extent.inputs or 1_000_000
     model = make_model(store, folder)
-    pictures = [str(path) for path in sorted(find_pictures(store))[:LINKED]]
+    pictures = [str(path.absolute()) for path in sorted(find_pictures(store))[:LINKED]]
     table = folder / "rows.parquet"
     parquet.write_table(pa.table({"image": [pictures[row % len(pictures)] for row in range(rows)]}), table)
     ran = run(*on_ray("predict", model, table, "--out", folder / "answers"))
