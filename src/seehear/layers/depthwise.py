@@ -57,11 +57,9 @@ def _differentiate_input(gradient: Tensor, shape: torch.Size, kernel: Tensor, st
     side = kernel.shape[2]
     if stride != (1, 1):
         gradient = _spread(gradient, stride)
-    pads: list[int] = []
-    for axis in (1, 0):  # F.pad begins with the last axis
-        before = side - 1 - padding[axis]
-        pads += [before, shape[2 + axis] + side - 1 - before - gradient.shape[2 + axis]]
-    return F.conv2d(F.pad(gradient, pads), kernel.flip(2, 3), groups=len(kernel))
+    before = side - 1 - padding[0], side - 1 - padding[1]
+    window = _cut(gradient, before, (shape[2] + side - 1, shape[3] + side - 1))
+    return F.conv2d(window, kernel.flip(2, 3), groups=len(kernel))
 
 
 def _spread(x: Tensor, stride: Pair) -> Tensor:
@@ -80,20 +78,17 @@ def _differentiate_kernel(gradient: Tensor, x: Tensor, kernel: Tensor, stride: P
     found = torch.empty_like(kernel)
     tile = kernel[:, :, :FAST, :FAST].contiguous()  # only its shape matters
     starts = range(0, kernel.shape[2] - FAST + 1, FAST - 1)
+    height, width = ((gradient.shape[2 + axis] - 1) * stride[axis] + FAST for axis in (0, 1))
     for top in starts:
-        for left in starts:
-            seen = _crop(x, (top, left), gradient.shape, stride, padding)
+        for left in starts:  # what the elements of the kernel from here on are multiplied with
+            seen = _cut(x, (padding[0] - top, padding[1] - left), (height, width))
             found[:, :, top : top + FAST, left : left + FAST] = torch.ops.aten.convolution_backward(
                 gradient, seen, tile, None, stride, (0, 0), (1, 1), False, (0, 0), len(kernel), (False, True, False)
             )[1]
     return found
 
 
-def _crop(x: Tensor, corner: Pair, outputs: torch.Size, stride: Pair, padding: Pair) -> Tensor:
-    """The part of the padded x that the 3 x 3 elements of the kernel from this corner on are multiplied with."""
-    pads: list[int] = []
-    for axis in (1, 0):
-        before = padding[axis] - corner[axis]
-        length = (outputs[2 + axis] - 1) * stride[axis] + FAST
-        pads += [before, length - before - x.shape[2 + axis]]
-    return F.pad(x, pads)
+def _cut(x: Tensor, before: Pair, size: Pair) -> Tensor:
+    """A window of this height and width that begins so many rows and columns before x, with zeros outside it."""
+    (top, left), (height, width) = before, size
+    return F.pad(x, [left, width - left - x.shape[3], top, height - top - x.shape[2]])
