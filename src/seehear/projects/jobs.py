@@ -30,7 +30,7 @@ from seehear.folders import delete
 from seehear.projects.job_locks import INHERITS, holding, is_held
 from seehear.projects.job_progress import Record, read_progress
 from seehear.projects.schema import jobs, versions
-from seehear.projects.training_data import TrainingPlan, plan_training
+from seehear.projects.training_data import TrainingPlan, plan_training, read_options
 
 if TYPE_CHECKING:
     from seehear.projects.project import Project
@@ -133,7 +133,7 @@ class Jobs:
         given = {name: value for name, value in options.items() if value is not None}
         if unknown := given.keys() - {*OPTIONS}:
             raise UsageError(f"no option {min(unknown)!r} for a training", allowed=", ".join(OPTIONS))
-        _check_options(given)
+        read_options(given)
         with self._project.database.writing() as connection:
             row = {
                 "state": WAITING,
@@ -299,12 +299,6 @@ def update_job(connection: Connection, number: int, **values: Any) -> None:
 def _select() -> sa.Select[Any]:
     made = versions.c.number.label("version")
     return sa.select(jobs, made).select_from(jobs.outerjoin(versions, versions.c.job_id == jobs.c.id))
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    from seehear.planning.options import make_options
-
-    make_options(**{name: value for name, value in options.items() if name != "device"})
 
 
 def _start(project: Path, place: JobPlace) -> subprocess.Popen[bytes] | None:

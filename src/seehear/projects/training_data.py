@@ -19,6 +19,7 @@ from seehear.projects.examples import Example, Query
 
 if TYPE_CHECKING:
     from seehear.events import Listener
+    from seehear.planning.options import TrainOptions
     from seehear.projects.project import Project
     from seehear.recipe import Recipe
     from seehear.table import Table
@@ -151,10 +152,16 @@ def _ties(example: Example) -> list[str]:
     return [*files, f"group {example.group}"] if example.group else files
 
 
+def read_options(options: Mapping[str, Any]) -> TrainOptions:
+    """From keywords of `seehear.train`. Raises UsageError."""
+    from seehear.planning.options import make_options
+
+    return make_options(**{name: value for name, value in options.items() if name != "device"})
+
+
 def _hold_out(
     project: Project, undecided: Sequence[Example], every: Sequence[Example], options: Mapping[str, Any]
 ) -> dict[int, str]:
-    from seehear.planning.options import make_options
     from seehear.planning.plan import choose_held_out_share
     from seehear.table import split
 
@@ -162,7 +169,7 @@ def _hold_out(
     if column is None or not undecided:
         return {}
     cells = [each.answers[column.heading] for each in every]
-    chosen = make_options(**{name: value for name, value in options.items() if name != "device"})
+    chosen = read_options(options)
     wanted = round(choose_held_out_share(cells, column.kind, chosen.wrong_at_most, chosen.promise) * len(every))
     share = min(MOST_HELD_OUT, (wanted - sum(each.part == VAL for each in every)) / len(undecided))
     if share <= 0:
